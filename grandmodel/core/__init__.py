@@ -1,0 +1,1 @@
+"""What every room shares: types that travel, one style of error, named randomness, time."""
