@@ -1,0 +1,1 @@
+"""Small command lines beside the three entry points."""
