@@ -1,0 +1,144 @@
+"""The folder of a run: created once, never written into by another run."""
+
+import importlib.metadata
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+import grandmodel
+from grandmodel.core.checks import UserError, require
+from grandmodel.core.files import write_json, write_text
+
+REPORTED_LIBRARIES = ("torch", "lightning", "hydra-core", "numpy", "pandas", "numba")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run (or judgement) and the way its files are written."""
+
+    path: Path
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The state to resume from."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The weights with the highest validation score."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    def write_start(self, config: DictConfig, overrides: Sequence[str]) -> None:
+        """Write what makes the run repeatable, before it does anything."""
+        write_text(self.path / "overrides.txt", "".join(f"{line}\n" for line in overrides))
+        write_text(self.path / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+
+    def write_run_json(self, **facts: Any) -> None:
+        """Merge ``facts`` into ``run.json``: what depends on machine, clock and data."""
+        target = self.path / "run.json"
+        known = json.loads(target.read_text()) if target.exists() else environment_facts()
+        write_json(target, known | facts)
+
+    def read_run_json(self) -> dict[str, Any]:
+        """Return ``run.json``; UserError where the folder has none."""
+        target = self.path / "run.json"
+        try:
+            return json.loads(target.read_text())
+        except (FileNotFoundError, json.JSONDecodeError) as error:
+            raise UserError(
+                f"{target} is missing or broken; give run= the folder that train.py named"
+            ) from error
+
+    def discard_if_unused(self) -> None:
+        """Remove a folder that never became a run."""
+        if self.path.is_dir() and not (self.path / "config.yaml").exists():
+            shutil.rmtree(self.path)
+
+
+def fresh_folder(path: Path) -> RunFolder:
+    """Create the folder of a new run; refuse one that already holds a run.
+
+    Raises:
+        UserError: the folder holds a ``config.yaml`` or is a file.
+    """
+    require(not path.is_file(), f"{path} is a file; give hydra.run.dir= a folder that is new")
+    require(
+        not (path / "config.yaml").exists(),
+        f"{path} already holds a run; continue it with resume={path} or choose another "
+        "hydra.run.dir",
+    )
+    path.mkdir(parents=True, exist_ok=True)
+    return RunFolder(path)
+
+
+def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:
+    """Return the run in ``path`` and its configuration.
+
+    Raises:
+        UserError: there is no such folder, or no readable ``config.yaml`` in it.
+    """
+    folder = Path(path)
+    require(folder.is_dir(), f"{key}={path} is not a folder; give the folder that train.py named")
+    config_file = folder / "config.yaml"
+    require(
+        config_file.is_file(),
+        f"{key}={path} is not a run folder: it has no config.yaml; give the folder that "
+        "train.py named",
+    )
+    try:
+        config = OmegaConf.load(config_file)
+    except Exception as error:  # noqa: BLE001 - yaml raises many kinds, all mean the same here
+        raise UserError(
+            f"{config_file} cannot be read as YAML; restore it or train again"
+        ) from error
+    require(
+        isinstance(config, DictConfig) and "agent" in config,
+        f"{config_file} is not the configuration of a training; give the folder that "
+        "train.py named",
+    )
+    assert isinstance(config, DictConfig)  # noqa: S101 - narrows the type after require
+    return RunFolder(folder), config
+
+
+def fresh_name(parent: str) -> str:
+    """Return a name that does not yet exist under ``parent``: the time, then a number."""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S")
+    name, number = stamp, 2
+    while (Path(parent) / name).exists():
+        name, number = f"{stamp}-{number}", number + 1
+    return name
+
+
+def environment_facts() -> dict[str, Any]:
+    """Return version, commit, libraries, machine and start time for ``run.json``."""
+    return {
+        "version": grandmodel.__version__,
+        "git_commit": _git_commit(),
+        "libraries": {name: importlib.metadata.version(name) for name in REPORTED_LIBRARIES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the checkout, marked when it holds uncommitted changes."""
+    root = Path(grandmodel.__file__).parents[1]
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

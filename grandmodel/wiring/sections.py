@@ -1,0 +1,72 @@
+"""The configuration sections that belong to the wiring itself: hardware, loggers, folders."""
+
+from dataclasses import dataclass, field
+
+from grandmodel.core.checks import require, require_choice
+
+
+@dataclass(kw_only=True)
+class TrainerConfig:
+    """Hardware profile: where to compute and in which precision."""
+
+    accelerator: str = "cpu"
+    devices: int = 1
+    precision: str = "32-true"
+    threads: int | None = None  # CPU threads; null leaves torch's choice
+
+    def __post_init__(self) -> None:
+        """Refuse what no profile can mean."""
+        require_choice("trainer.accelerator", self.accelerator, ("cpu", "gpu"))
+        precisions = ("32-true", "bf16-mixed", "16-mixed")
+        require_choice("trainer.precision", self.precision, precisions)
+        require(self.devices == 1, f"trainer.devices must be 1, was {self.devices}")
+        require(
+            self.threads is None or self.threads >= 1,
+            f"trainer.threads must be at least 1 or null, was {self.threads}",
+        )
+
+
+@dataclass(kw_only=True)
+class LoggerConfig:
+    """Where curves of the training go, beside the run folder's own files."""
+
+    kind: str = "csv"
+    mode: str = "online"
+    project: str = "grandmodel"
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse unknown loggers and modes."""
+        require_choice("logger.kind", self.kind, ("csv", "tensorboard", "wandb", "none"))
+        require_choice("logger.mode", self.mode, ("online", "offline", "disabled"))
+
+
+@dataclass(kw_only=True)
+class CallbacksConfig:
+    """What watches over a training."""
+
+    progress: bool = True
+    early_stopping_patience: int | None = None  # validations without a better one; null: never
+    checkpoint_every_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse patience below one validation and negative times."""
+        patience = self.early_stopping_patience
+        require(
+            patience is None or patience >= 1,
+            f"callbacks.early_stopping_patience must be at least 1 or null, was {patience}",
+        )
+        require(
+            self.checkpoint_every_s >= 0,
+            f"callbacks.checkpoint_every_s must not be negative, was {self.checkpoint_every_s}",
+        )
+
+
+@dataclass(kw_only=True)
+class PathsConfig:
+    """Folders, relative to where the command is started."""
+
+    output: str = "outputs"
+    cache: str = "outputs/cache"
+    ledger: str = "outputs/ledger.jsonl"
