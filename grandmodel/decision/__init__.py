@@ -1,0 +1,1 @@
+"""How votes become one decision: executors, pooling, execution rules, hard limits, record."""

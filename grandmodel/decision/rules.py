@@ -1,0 +1,42 @@
+"""Names of the rules that end in an executed action (`rule` in `decisions.parquet`)."""
+
+from enum import IntEnum
+
+
+class Rule(IntEnum):
+    """Why a decision became what was executed; stored as an integer, written as its text."""
+
+    NONE = 0
+    CHALLENGER_MOVED = 1
+    CHALLENGER_HELD = 2
+    ARGMAX_MOVED = 3
+    ARGMAX_HELD = 4
+    LITERAL_OPENED = 5
+    LITERAL_HELD = 6
+    LITERAL_LEFT_DIRECTION = 7
+    LITERAL_LOW_CONFIDENCE = 8
+    LONG_ONLY = 9
+    NO_ENTRY = 10
+    MAX_HOLD = 11
+    FORCED_FLAT = 12
+    LIQUIDATION = 13
+
+
+RULE_NAMES: tuple[str, ...] = tuple(rule.name.lower() for rule in Rule)
+
+RULE_TEXTS: dict[Rule, str] = {
+    Rule.NONE: "no rule changed the order",
+    Rule.CHALLENGER_MOVED: "the most probable other class passed the gate",
+    Rule.CHALLENGER_HELD: "no other class passed the gate, the position stays",
+    Rule.ARGMAX_MOVED: "the most probable class differs from the position",
+    Rule.ARGMAX_HELD: "the most probable class is the position",
+    Rule.LITERAL_OPENED: "the most probable direction passed the gate and is entered",
+    Rule.LITERAL_HELD: "nothing to enter or leave, the position stays",
+    Rule.LITERAL_LEFT_DIRECTION: "the position's direction is no longer the most probable class",
+    Rule.LITERAL_LOW_CONFIDENCE: "confidence stayed below the gate for too many decisions",
+    Rule.LONG_ONLY: "the instrument may not be sold short",
+    Rule.NO_ENTRY: "no position may be opened here",
+    Rule.MAX_HOLD: "the position reached its longest holding time",
+    Rule.FORCED_FLAT: "positions must be flat here",
+    Rule.LIQUIDATION: "the margin was exhausted",
+}
