@@ -1,0 +1,224 @@
+"""Intervals by circular block bootstrap on sessions, and paired differences to baselines.
+
+Source: ``docs/definitions.md``, Intervals.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
+
+from grandmodel.core.random import numpy_stream
+from grandmodel.evaluation.metrics import METRICS, Measured, metrics_of, number, session_sharpe
+from grandmodel.evaluation.sessions import SessionRows
+from grandmodel.evaluation.trades import RoundTrips
+
+MINIMUM_BLOCK = 10
+MINIMUM_DRAWDOWN_BLOCK = 20
+BAND_METRICS = ("max_drawdown", "win_rate", "profit_factor")  # coverage is not promised
+BAND_LABEL = "resampling band"
+TAIL = 0.025
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval of a figure."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Sharpe of one track minus that of another over the same sessions."""
+
+    value: float
+    low: float
+    high: float
+
+
+def automatic_block(net: NDArray[np.float64]) -> float:
+    """Optimal circular block length of a series (Politis and White), 1 for short or flat ones."""
+    if len(net) < 10 or net.std() <= 1e-12:
+        return 1.0
+    # arch pulls in statsmodels: half a second that training and small tests need not wait for.
+    from arch.bootstrap import optimal_block_length
+
+    length = float(optimal_block_length(pd.Series(net))["circular"].iloc[0])
+    return length if np.isfinite(length) else 1.0
+
+
+def block_sessions(sessions: SessionRows, trips: RoundTrips) -> int:
+    """Block length: max(10 sessions, 2 x median holding, automatic length of the returns)."""
+    automatic = [
+        automatic_block(sessions.net[sessions.rows_of(index)])
+        for index in range(len(sessions.paths))
+    ]
+    holding = 0.0
+    if len(trips) and len(sessions):
+        rows_per_session = sessions.sums[:, 0].mean()
+        holding = 2.0 * float(np.median(trips.bars_held)) / rows_per_session
+    longest = max([MINIMUM_BLOCK, holding, float(np.median(automatic)) if automatic else 1.0])
+    return int(np.ceil(longest))
+
+
+def block_starts(
+    generator: np.random.Generator, length: int, block: int, draws: int
+) -> NDArray[np.int64]:
+    """Draw the first rows of circular blocks that cover ``length`` rows, [draw, block]."""
+    return generator.integers(0, length, size=(draws, -(-length // block)))
+
+
+@njit(cache=True)
+def _resampled_metrics(  # pragma: no cover - compiled
+    starts, block, offset, length, net, low, high, fall, sums, compounding, sessions_per_year
+):
+    """Metrics of every draw over the rows [offset, offset + length), [draw, METRICS]."""
+    index = np.empty(length, np.int64)
+    out = np.empty((starts.shape[0], 11))
+    for draw in range(starts.shape[0]):
+        for row in range(length):
+            index[row] = offset + (starts[draw, row // block] + row % block) % length
+        out[draw] = metrics_of(index, net, low, high, fall, sums, compounding, sessions_per_year)
+    return out
+
+
+def resampled_metrics(
+    sessions: SessionRows, sessions_per_year: float, *, block: int, draws: int, seed: int
+) -> NDArray[np.float64]:
+    """Metrics of ``draws`` resamples, sessions drawn within their path, [draw, METRICS]."""
+    total = np.zeros((draws, len(METRICS)))
+    known = np.zeros((draws, len(METRICS)))
+    generator = numpy_stream(seed, f"bootstrap/{block}")
+    for index in range(len(sessions.paths)):
+        rows = sessions.rows_of(index)
+        length = rows.stop - rows.start
+        if length == 0:
+            continue
+        values = _resampled_metrics(
+            block_starts(generator, length, min(block, length), draws),
+            min(block, length),
+            rows.start,
+            length,
+            sessions.net,
+            sessions.low,
+            sessions.high,
+            sessions.fall,
+            sessions.sums,
+            sessions.compounding,
+            sessions_per_year,
+        )
+        finite = np.isfinite(values)
+        total += np.where(finite, values, 0.0)
+        known += finite
+    with np.errstate(invalid="ignore"):
+        return total / known
+
+
+def intervals(measured: Measured, *, draws: int, seed: int) -> dict[str, Interval]:
+    """95 % intervals of the metrics; those of BAND_METRICS are bands without promised coverage.
+
+    A figure that is undefined, or undefined in more than a tenth of the resamples, has none.
+    """
+    sessions = measured.sessions
+    if not len(sessions):
+        return {}
+    block = block_sessions(sessions, measured.trips)
+    per_year = measured.sessions_per_year
+    values = resampled_metrics(sessions, per_year, block=block, draws=draws, seed=seed)
+    if block < MINIMUM_DRAWDOWN_BLOCK:
+        column = METRICS.index("max_drawdown")
+        wide = resampled_metrics(
+            sessions, per_year, block=MINIMUM_DRAWDOWN_BLOCK, draws=draws, seed=seed
+        )
+        values[:, column] = wide[:, column]
+    found: dict[str, Interval] = {}
+    for column, key in enumerate(METRICS):
+        drawn = values[np.isfinite(values[:, column]), column]
+        if measured.scalars[key] is None or len(drawn) < 0.9 * draws:
+            continue
+        low, high = np.quantile(drawn, [TAIL, 1.0 - TAIL])
+        found[key] = Interval(float(low), float(high))
+    return found
+
+
+def with_intervals(
+    scalars: Mapping[str, float | None], found: Mapping[str, Interval]
+) -> dict[str, float | str | None]:
+    """Lay scalars and their intervals out flat: ``key``, ``key_ci_low``, ``key_ci_high``."""
+    flat: dict[str, float | str | None] = {}
+    for key, value in scalars.items():
+        flat[key] = value
+        if key in found:
+            flat[f"{key}_ci_low"] = number(found[key].low)
+            flat[f"{key}_ci_high"] = number(found[key].high)
+            if key in BAND_METRICS:
+                flat[f"{key}_band"] = BAND_LABEL
+    return flat
+
+
+def pooled(sessions: SessionRows) -> SessionRows:
+    """The same sessions as one path, as the verdict reads them."""
+    return replace(sessions, path_first=np.array([0, len(sessions)], np.int64), paths=(0,))
+
+
+def sharpe_interval(measured: Measured, *, draws: int, seed: int) -> Interval:
+    """95 % interval of the Sharpe ratio of the pooled sessions."""
+    sessions = pooled(measured.sessions)
+    block = block_sessions(measured.sessions, measured.trips)
+    drawn = _sharpe_draws(
+        sessions.net[None], measured.sessions_per_year, block=block, draws=draws, seed=seed
+    )[0]
+    low, high = np.quantile(drawn, [TAIL, 1.0 - TAIL])
+    return Interval(float(low), float(high))
+
+
+def sharpe_difference(own: Measured, other: Measured, *, draws: int, seed: int) -> Difference:
+    """Paired difference of Sharpe ratios, both drawn with the same blocks.
+
+    Sharpe ratios are returns at equal volatility: both tracks are compared at one risk.
+    """
+    if not np.array_equal(own.sessions.session, other.sessions.session):
+        raise ValueError("a paired difference needs two tracks over the same sessions")
+    block = max(
+        block_sessions(own.sessions, own.trips), block_sessions(other.sessions, other.trips)
+    )
+    both = np.stack([own.sessions.net, other.sessions.net])
+    values = session_sharpe(both, own.sessions_per_year)
+    drawn = _sharpe_draws(both, own.sessions_per_year, block=block, draws=draws, seed=seed)
+    low, high = np.quantile(drawn[0] - drawn[1], [TAIL, 1.0 - TAIL])
+    return Difference(float(values[0] - values[1]), float(low), float(high))
+
+
+def _sharpe_draws(
+    net: NDArray[np.float64], sessions_per_year: float, *, block: int, draws: int, seed: int
+) -> NDArray[np.float64]:
+    """Sharpe ratios of resampled rows of ``net`` [track, session], [track, draw]."""
+    length = net.shape[1]
+    block = max(1, min(block, length))
+    generator = numpy_stream(seed, f"bootstrap/{block}")
+    starts = block_starts(generator, length, block, draws)
+    return _block_sharpes(starts, block, net) * np.sqrt(sessions_per_year)
+
+
+@njit(cache=True)
+def _block_sharpes(starts, block, net):  # pragma: no cover - compiled
+    """Mean / sd (ddof 0) of each track under each draw, [track, draw]."""
+    tracks, length = net.shape
+    out = np.zeros((tracks, starts.shape[0]))
+    for draw in range(starts.shape[0]):
+        for track in range(tracks):
+            mean = 0.0
+            square = 0.0
+            for row in range(length):
+                value = net[track, (starts[draw, row // block] + row % block) % length]
+                mean += value
+                square += value * value
+            mean /= length
+            variance = square / length - mean * mean
+            if variance > 1e-24:
+                out[track, draw] = mean / np.sqrt(variance)
+    return out

@@ -1,0 +1,177 @@
+"""What one policy did over all segments: the form that metrics, statistics and files read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grandmodel.core.types import Segment
+from grandmodel.features.tape import Tape
+
+FLAT_REASONS = ("signal", "reversed", "max_hold", "session_end", "segment_end", "liquidated")
+
+
+@dataclass(frozen=True)
+class Market:
+    """The tape's columns that accounts are told by, as NumPy arrays of shape [bar]."""
+
+    open_time_ns: NDArray[np.int64]
+    open: NDArray[np.float64]
+    close: NDArray[np.float64]
+    session: NDArray[np.int64]
+    minutes: int
+    multiplier: float
+
+    @classmethod
+    def of(cls, tape: Tape) -> "Market":
+        """View the tape's columns; nothing is copied on the CPU."""
+        return cls(
+            tape.open_time_ns.cpu().numpy(),
+            tape.open.cpu().numpy(),
+            tape.close.cpu().numpy(),
+            tape.session.cpu().numpy(),
+            tape.minutes,
+            float(tape.instrument.multiplier),
+        )
+
+
+@dataclass(frozen=True)
+class Track:
+    """One policy's account, one row per decision, segments one after another.
+
+    Row r holds the outcome of the decision taken at the close of bar ``bar[r]``: filled at
+    the open of the next bar and marked at that bar's close.
+    """
+
+    segments: tuple[Segment, ...]
+    first: NDArray[np.int64]  # [segment + 1]: where each segment's rows begin
+    bar: NDArray[np.int64]  # [row]: tape row of the last closed bar at the decision
+    session: NDArray[np.int64]  # [row]: session of the bar over which the decision acts
+    equity: NDArray[np.float64]  # [row]: currency, at the close of bar + 1
+    pnl_gross: NDArray[np.float64]  # [row]: currency, before costs
+    cost: NDArray[np.float64]  # [row]: currency
+    position: NDArray[np.int8]  # [row]: held over bar + 1: -1, 0, 1
+    quantity: NDArray[np.float64]  # [row]: signed units held over bar + 1
+    reason: NDArray[np.int8]  # [row]: why a position that ends here ended, FLAT_REASONS
+    liquidated: NDArray[np.bool_]  # [row]
+    capital: float  # equity at each segment's start
+    compounding: bool  # sized by equity (returns chain by product) or fixed (they add)
+
+    def __len__(self) -> int:
+        return len(self.bar)
+
+    @property
+    def paths(self) -> tuple[int, ...]:
+        """Paths in the order of their first segment."""
+        return tuple(dict.fromkeys(segment.path for segment in self.segments))
+
+    def segment_of_row(self) -> NDArray[np.int64]:
+        """Index into ``segments`` of each row."""
+        return np.repeat(np.arange(len(self.segments)), np.diff(self.first))
+
+    def rows_of(self, index: int) -> slice:
+        """Rows of segment ``index``."""
+        return slice(int(self.first[index]), int(self.first[index + 1]))
+
+
+def track_from_rows(
+    market: Market,
+    segments: Sequence[Segment],
+    bar: Sequence[NDArray[np.int64]],
+    equity: Sequence[NDArray[np.float64]],
+    pnl_gross: Sequence[NDArray[np.float64]],
+    cost: Sequence[NDArray[np.float64]],
+    position: Sequence[NDArray[np.int8]],
+    *,
+    capital: float,
+    compounding: bool,
+    quantity: Sequence[NDArray[np.float64]] | None = None,
+    reason: Sequence[NDArray[np.int8]] | None = None,
+    liquidated: Sequence[NDArray[np.bool_]] | None = None,
+) -> Track:
+    """Join per-segment arrays, each [step], into one track.
+
+    Without ``quantity`` it is told from the account: a bar's gross profit over its price
+    change, which is enough for accounts whose size changes at fills alone.
+    """
+    lengths = [len(rows) for rows in bar]
+    first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    bars = np.concatenate(bar).astype(np.int64)
+    held = np.concatenate(position).astype(np.int8)
+    total = len(bars)
+    reasons = np.zeros(total, np.int8) if reason is None else np.concatenate(reason)
+    forced = np.zeros(total, np.bool_) if liquidated is None else np.concatenate(liquidated)
+    units = (
+        implied_quantity(market, first, bars, held, np.concatenate(pnl_gross))
+        if quantity is None
+        else np.concatenate(quantity)
+    )
+    return Track(
+        segments=tuple(segments),
+        first=first,
+        bar=bars,
+        session=market.session[bars + 1],
+        equity=np.concatenate(equity),
+        pnl_gross=np.concatenate(pnl_gross),
+        cost=np.concatenate(cost),
+        position=held,
+        quantity=units,
+        reason=reasons.astype(np.int8),
+        liquidated=forced.astype(np.bool_),
+        capital=float(capital),
+        compounding=compounding,
+    )
+
+
+def implied_quantity(
+    market: Market,
+    first: NDArray[np.int64],
+    bar: NDArray[np.int64],
+    position: NDArray[np.int8],
+    pnl_gross: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Signed units held over each bar, told from gross profit and price change.
+
+    Over the stretch of one position after its first bar the gross profit is
+    ``q (close_t - close_{t-1}) multiplier``; the sum of profits over the sum of absolute
+    price changes, signs aligned, gives q without dividing by a single small change.
+    """
+    quantity = np.zeros(len(bar))
+    for index in range(len(first) - 1):
+        _imply(int(first[index]), int(first[index + 1]), bar, position, pnl_gross, market, quantity)
+    return quantity
+
+
+def _imply(
+    start: int,
+    stop: int,
+    bar: NDArray[np.int64],
+    position: NDArray[np.int8],
+    pnl_gross: NDArray[np.float64],
+    market: Market,
+    quantity: NDArray[np.float64],
+) -> None:
+    """Fill ``quantity`` for the rows [start, stop) of one segment."""
+    rows = np.arange(start, stop)
+    if not len(rows):
+        return
+    held = position[rows]
+    edges = np.flatnonzero(np.diff(held, prepend=0) != 0)
+    previous_quantity = 0.0
+    for at, edge in enumerate(edges):
+        end = edges[at + 1] if at + 1 < len(edges) else len(rows)
+        if held[edge] == 0:
+            previous_quantity = 0.0
+            continue
+        own = rows[edge:end]
+        fill = bar[own] + 1
+        gap = market.open[fill[0]] - market.close[fill[0] - 1]
+        change = market.close[fill] - market.close[fill - 1]
+        change[0] = market.close[fill[0]] - market.open[fill[0]]
+        profit = pnl_gross[own].copy()
+        profit[0] -= previous_quantity * gap * market.multiplier
+        moved = np.abs(change).sum() * market.multiplier
+        size = float((profit * np.sign(change)).sum() / moved) if moved > 0 else float(held[edge])
+        quantity[own] = size
+        previous_quantity = size

@@ -1,0 +1,129 @@
+"""The verdict: what a result shows, said first and with its reason.
+
+Source: ``docs/definitions.md``, Verdict.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.statistics import Difference, Interval
+
+SHOWN, NOT_SHOWN, CANNOT_TELL = "shown", "not shown", "cannot tell"
+RIVALS = ("long_only", "vol_target", "ma_cross")
+DETECTION = 2.8  # z of a two-sided 5 % test plus z of 80 % power
+DETECTABLE_SHARPE = 2.0
+MINIMUM_TRIPS = 100
+MINIMUM_SESSIONS = 60
+BEST_SESSIONS = 5
+BEST_SHARE = 0.5
+UNCHECKED = (
+    "3 (deflation by trials)",
+    "4 (overfitting among configurations)",
+    "5 (one decision of delay)",
+    "6 (twice the costs)",
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the clauses are tested on; sessions of all paths pooled."""
+
+    sharpe: Interval
+    differences: Mapping[str, Difference]  # by name of the baseline
+    random_p: float | None  # rank among random trades
+    trips: int
+    sessions: int
+    years: float
+    best_share: float | None  # share of the best five sessions in the profit; None: no profit
+    chosen_here: bool  # checkpoint or gate was chosen on these bars
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One of `shown`, `not shown`, `cannot tell`, and why."""
+
+    verdict: str
+    reason: str
+
+
+def gather(
+    measured: Measured,
+    sharpe: Interval,
+    differences: Mapping[str, Difference],
+    random_p: float | None,
+    *,
+    chosen_here: bool,
+) -> Evidence:
+    """Collect the evidence of a measured track."""
+    net = measured.sessions.net
+    profit = float(net.sum())
+    best = float(np.sort(net)[-BEST_SESSIONS:].sum())
+    return Evidence(
+        sharpe=sharpe,
+        differences=differences,
+        random_p=random_p,
+        trips=len(measured.trips),
+        sessions=len(net),
+        years=len(net) / measured.sessions_per_year,
+        best_share=best / profit if profit > 0 else None,
+        chosen_here=chosen_here,
+    )
+
+
+def judge_evidence(evidence: Evidence) -> Verdict:
+    """Say what the evidence shows; what cannot be told is said before anything else."""
+    silent = _cannot_tell(evidence)
+    if silent:
+        return Verdict(CANNOT_TELL, _sentence(silent, evidence))
+    failing = _failing(evidence)
+    if failing:
+        return Verdict(NOT_SHOWN, _sentence(failing, evidence))
+    return Verdict(SHOWN, _sentence(["clauses 1, 2 and 7 hold"], evidence))
+
+
+def _cannot_tell(evidence: Evidence) -> list[str]:
+    """Reasons why these bars cannot answer the question."""
+    reasons = []
+    if evidence.chosen_here:
+        reasons.append("the checkpoint or its gate was chosen on this split")
+    detectable = DETECTION / np.sqrt(evidence.years) if evidence.years > 0 else float("inf")
+    if detectable > DETECTABLE_SHARPE:
+        reasons.append(
+            f"{evidence.years:.2f} years can only detect a Sharpe of {detectable:.1f} or more "
+            f"(at most {DETECTABLE_SHARPE:g} is asked for)"
+        )
+    if evidence.trips < MINIMUM_TRIPS:
+        reasons.append(f"clause 7: {evidence.trips} round trips, {MINIMUM_TRIPS} are needed")
+    if evidence.sessions < MINIMUM_SESSIONS:
+        reasons.append(f"clause 7: {evidence.sessions} sessions, {MINIMUM_SESSIONS} are needed")
+    if evidence.best_share is not None and evidence.best_share >= BEST_SHARE:
+        reasons.append(
+            f"clause 7: the best {BEST_SESSIONS} sessions made {evidence.best_share:.0%} of the "
+            f"profit, less than {BEST_SHARE:.0%} is needed"
+        )
+    return reasons
+
+
+def _failing(evidence: Evidence) -> list[str]:
+    """The clauses that fail, each as a phrase."""
+    reasons = []
+    if evidence.sharpe.low <= 0:
+        reasons.append(f"clause 1: the lower bound of the net Sharpe is {evidence.sharpe.low:.2f}")
+    for name in RIVALS:
+        if name in evidence.differences and evidence.differences[name].low <= 0:
+            low = evidence.differences[name].low
+            reasons.append(f"clause 2: the lower bound of the difference to {name} is {low:.2f}")
+    if evidence.random_p is None:
+        reasons.append("clause 2: there is no rank among random trades")
+    elif evidence.random_p >= 0.05:
+        reasons.append(f"clause 2: random trades do as well (p = {evidence.random_p:.3f})")
+    return reasons
+
+
+def _sentence(reasons: list[str], evidence: Evidence) -> str:
+    """Join the reasons and name what was not checked."""
+    absent = [f"2 ({name})" for name in RIVALS if name not in evidence.differences]
+    return f"{'; '.join(reasons)}. Not yet checked: clauses {', '.join([*absent, *UNCHECKED])}."
