@@ -1,0 +1,1 @@
+"""Learning: returns, losses, rollouts and the algorithms that use them."""

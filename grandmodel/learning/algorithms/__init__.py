@@ -1,0 +1,1 @@
+"""One file per algorithm: only what differs between them."""
