@@ -1,0 +1,86 @@
+"""From decisions to orders: how much a position of 1 is, and when sessions forbid one.
+
+Source: `docs/definitions.md`, "Orders and sizes" and "Session edges".
+"""
+
+import torch
+from torch import Tensor
+
+from grandmodel.core.checks import require
+from grandmodel.envs.config import EnvConfig
+from grandmodel.features.tape import Tape
+from grandmodel.market.calendar import sessions_per_year
+
+LONG_BREAK_HOURS = 24.0
+WARMUP_BARS = 600  # what is read off the tape once is read from these bars alone
+
+
+def session_edge(config: EnvConfig, tape: Tape) -> str:
+    """Return `carry` or `flat`: the setting, else what the instrument asks for."""
+    return config.edge if config.edge is not None else tape.instrument.edge
+
+
+def edge_limits(tape: Tape, edge: str, first: int, last: int) -> tuple[Tensor, Tensor]:
+    """Return where decisions may not open and where they must leave flat.
+
+    A decision on row t fills at the open of row t+1. carry: no entry where the break before
+    that open is longer than 24 hours. flat: no position over the last bar of a session, so
+    the decision before it neither opens nor keeps one. The rows of t+1 stop at `last`.
+
+    Args:
+        tape: the bars.
+        edge: carry | flat.
+        first: first row.
+        last: end of the rows; row `last - 1` has no next row and is not limited.
+
+    Returns:
+        no_entry and force_flat, bool [last - first] each.
+    """
+    no_entry = torch.zeros(last - first, dtype=torch.bool, device=tape.close.device)
+    force_flat = torch.zeros_like(no_entry)
+    if edge == "flat":
+        force_flat[:-1] = tape.last_of_session[first + 1 : last]
+    else:
+        no_entry[:-1] = tape.break_hours[first + 1 : last] > LONG_BREAK_HOURS
+    return no_entry, force_flat
+
+
+def bars_per_session(tape: Tape) -> float:
+    """Return the median number of bars of the sessions that the first 600 bars complete."""
+    _, counts = torch.unique_consecutive(tape.session[:WARMUP_BARS], return_counts=True)
+    whole = counts[:-1] if len(counts) > 1 else counts
+    return float(whole.double().median())
+
+
+def bars_per_year(tape: Tape) -> float:
+    """Return the decisions of a year: bars of a session times sessions of a year."""
+    return bars_per_session(tape) * sessions_per_year(tape.instrument)
+
+
+def target_exposure(
+    config: EnvConfig, tape: Tape, sd_floor: float, first: int, last: int
+) -> Tensor:
+    """Return the notional of a position of 1 in units of equity, float64 [last - first].
+
+    notional: 1. vol_target: yearly target / (trailing sd x sqrt(bars of a year)), at most what
+    the initial margin allows; it is known at the close of the row.
+    """
+    if config.size != "vol_target":
+        return torch.ones(last - first, dtype=torch.float64, device=tape.close.device)
+    yearly = tape.trailing_sd[first:last].clamp_min(sd_floor) * bars_per_year(tape) ** 0.5
+    require(
+        bool((yearly > 0.0).all()),
+        "env.size=vol_target needs a volatility above zero on every bar: use env.size=notional",
+    )
+    return (config.vol_target / yearly).clamp_max(1.0 / tape.instrument.initial_margin)
+
+
+def notional_quantity(
+    session_equity: Tensor, exposure: Tensor | None, price: Tensor, multiplier: float
+) -> Tensor:
+    """Return the contracts of a position of 1, not rounded to lots, float64 [env].
+
+    quantity = exposure x equity at the session's start / (fill price x multiplier)
+    """
+    money = session_equity if exposure is None else session_equity * exposure
+    return money / (price * multiplier)

@@ -1,0 +1,97 @@
+"""Settings of the environment and of the reward, checked where they are made."""
+
+from dataclasses import dataclass, field
+
+from grandmodel.core.checks import UserError, require, require_between, require_choice
+
+SIZES = ("notional", "contracts", "vol_target")
+FILLS = ("next_open",)
+EDGES = ("carry", "flat")
+REWARDS = ("net", "text")
+
+NET_TERMS: dict[str, float] = {"net": 1.0}
+TEXT_TERMS: dict[str, float] = {
+    "pnl": 1.0,
+    "synergy": 0.2,
+    "drawdown": 0.3,
+    "volatility": 0.05,
+    "momentum": 0.0,
+}
+
+
+@dataclass(kw_only=True)
+class EnvConfig:
+    """Money, orders and episodes (`docs/definitions.md`, "The account")."""
+
+    capital: float = 100_000.0  # equity at the start of an episode or segment, quote currency
+    size: str = "notional"  # what a position of 1 is: notional | contracts | vol_target
+    contracts: float = 1.0  # contracts per unit of position, read by size=contracts
+    vol_target: float = 0.10  # volatility aimed at, a year, read by size=vol_target
+    fill: str = "next_open"
+    edge: str | None = None  # carry | flat; None: as the instrument says
+    episode_bars: int = 256
+    max_hold_bars: int = 96
+
+    def __post_init__(self) -> None:
+        require_between("env.capital", self.capital, 0.0, float("inf"))
+        require_choice("env.size", self.size, SIZES)
+        require_between("env.contracts", self.contracts, 0.0, float("inf"))
+        require_between("env.vol_target", self.vol_target, 0.0, 10.0)
+        require_choice("env.fill", self.fill, FILLS)
+        if self.edge is not None:
+            require_choice("env.edge", self.edge, EDGES)
+        require(self.episode_bars >= 2, f"env.episode_bars must be >= 2, was {self.episode_bars}")
+        require(
+            self.max_hold_bars >= 1, f"env.max_hold_bars must be >= 1, was {self.max_hold_bars}"
+        )
+
+
+@dataclass(kw_only=True)
+class RewardConfig:
+    """What a step is worth (`docs/definitions.md`, "Rewards").
+
+    `terms` holds the weights by name; names left out keep their default weight.
+    """
+
+    kind: str = "net"  # net | text
+    terms: dict[str, float] = field(default_factory=dict)
+    clip: float = 10.0  # bound of the net term, in sd of the instrument
+    normalise: bool = False  # divide the sum of the terms by its running sd
+    normalise_decay: float = 0.999  # EMA of that variance, per rollout
+    risk: str = "sharpe"  # the learner's c in x - c x^2: sharpe, or a number ("0" = none)
+
+    def __post_init__(self) -> None:
+        require_choice("reward.kind", self.kind, REWARDS)
+        known = NET_TERMS if self.kind == "net" else TEXT_TERMS
+        for name in self.terms:
+            require(
+                name in known,
+                f"reward.terms.{name} is no term of reward.kind={self.kind}: "
+                f"use one of {', '.join(known)}",
+            )
+        require_between("reward.clip", self.clip, 0.0, float("inf"))
+        require_between("reward.normalise_decay", self.normalise_decay, 0.0, 1.0)
+        if self.risk != "sharpe":
+            self._check_fixed_risk()
+
+    def _check_fixed_risk(self) -> None:
+        try:
+            fixed = float(self.risk)
+        except ValueError:
+            raise UserError(
+                f"reward.risk must be sharpe or a number >= 0, was {self.risk}"
+            ) from None
+        require(fixed >= 0.0, f"reward.risk must be sharpe or a number >= 0, was {self.risk}")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of every term of this kind, by name."""
+        known = NET_TERMS if self.kind == "net" else TEXT_TERMS
+        return {name: float(self.terms.get(name, weight)) for name, weight in known.items()}
+
+    @property
+    def fixed_risk(self) -> float | None:
+        """The constant c of the learner's reward, or None where it follows the Sharpe ratio."""
+        if self.kind == "text":
+            return 0.0
+        return None if self.risk == "sharpe" else float(self.risk)
