@@ -1,0 +1,1 @@
+"""Pure networks: policies (trunk and head), critics, pool weights and teams."""

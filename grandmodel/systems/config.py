@@ -1,0 +1,176 @@
+"""What can be set about a team and its networks; unknown keys are refused by the schema."""
+
+from dataclasses import dataclass, field
+
+from grandmodel.core.checks import require, require_between, require_choice
+from grandmodel.decision.challenger import EXECUTION_RULES
+from grandmodel.decision.executor import EXECUTOR_KINDS
+from grandmodel.decision.pool import POOL_MODES
+from grandmodel.systems.modifiers import MODIFIERS
+
+ENSEMBLE_KINDS = ("record", "performance", "gradient", "fixed")
+CRITIC_VIEWS = ("state", "state_action", "own")
+
+
+@dataclass(kw_only=True)
+class MemberConfig:
+    """One agent of a team (`agent.members.<name>`)."""
+
+    inputs: list[str] = field(default_factory=list)
+    """Columns read over the last 48 bars."""
+    context: list[str] = field(default_factory=list)
+    """Columns read at the last bar by this agent alone, beside the team's context."""
+    initial_weight: float | None = None
+    """Share in the pool before training; shares of the active members are scaled to sum 1."""
+    modifiers: list[str] = field(default_factory=list)
+    """Adjustments of the logits, applied in this order: volatility_factor, support_prior."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown modifiers and non-positive weights."""
+        for name in self.modifiers:
+            require_choice("agent.members.<name>.modifiers", name, tuple(MODIFIERS))
+        if self.initial_weight is not None:
+            key = "agent.members.<name>.initial_weight"
+            require_between(key, self.initial_weight, 0.0, 1.0, closed="high")
+
+
+@dataclass(kw_only=True)
+class AgentConfig:
+    """A team and how its votes become decisions (`agent.*`)."""
+
+    name: str = "strategic"
+    members: dict[str, MemberConfig] = field(default_factory=dict)
+    active: list[str] | None = None
+    """Members that take part, in this order; all of them where not given."""
+    executor: str = "episode"
+    pool_every: int = 8
+    """One training environment in this many belongs to the pool; 0: none."""
+    ensemble_learn: str = "record"
+    pool: str = "log"
+    execute: str = "challenger"
+    gate: float | str = "calibrated"
+    """`calibrated`, or a probability in [0, 1]."""
+    max_hold_bars: int = 96
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, naming the key."""
+        require_choice("agent.executor", self.executor, EXECUTOR_KINDS)
+        require_choice("agent.ensemble_learn", self.ensemble_learn, ENSEMBLE_KINDS)
+        require_choice("agent.pool", self.pool, POOL_MODES)
+        require_choice("agent.execute", self.execute, tuple(EXECUTION_RULES))
+        if isinstance(self.gate, str):
+            require(
+                self.gate == "calibrated",
+                f"agent.gate must be calibrated or a number in [0, 1], was {self.gate}",
+            )
+        else:
+            require_between("agent.gate", self.gate, 0.0, 1.0, closed="both")
+        require(
+            self.pool_every >= 0 and self.pool_every != 1,
+            f"agent.pool_every must be 0 or at least 2, was {self.pool_every}",
+        )
+        require(
+            self.max_hold_bars >= 1,
+            f"agent.max_hold_bars must be at least 1, was {self.max_hold_bars}",
+        )
+        _check_active(self)
+
+    @property
+    def active_names(self) -> tuple[str, ...]:
+        """Names of the members that take part, in order."""
+        return tuple(self.members if self.active is None else self.active)
+
+
+@dataclass(kw_only=True)
+class TemporalMemberConfig:
+    """Sizes of one agent's sequence trunk (`network.temporal.members.<name>`)."""
+
+    kernels: list[int] = field(default_factory=lambda: [3, 5])
+    cell: str = "lstm"
+    layers: int = 2
+    bidirectional: bool = False
+    inputs: list[str] | None = None
+    """Columns this agent reads instead of `agent.members.<name>.inputs`."""
+
+    def __post_init__(self) -> None:
+        """Refuse even kernels (they would shift the sequence) and unknown cells."""
+        key = "network.temporal.members.<name>"
+        require_choice(f"{key}.cell", self.cell, ("lstm", "gru"))
+        require(self.layers >= 1, f"{key}.layers must be at least 1, was {self.layers}")
+        odd = all(kernel >= 1 and kernel % 2 == 1 for kernel in self.kernels)
+        require(odd, f"{key}.kernels must be odd and positive, was {self.kernels}")
+
+
+@dataclass(kw_only=True)
+class TemporalConfig:
+    """Sizes of the sequence trunks (`network.temporal.*`)."""
+
+    channels: int = 32
+    recurrent: int = 64
+    heads: int = 4
+    members: dict[str, TemporalMemberConfig] = field(default_factory=dict)
+    """By agent name; an agent that is not named gets the defaults."""
+
+    def __post_init__(self) -> None:
+        """Refuse widths that the attention heads do not divide."""
+        require(
+            self.recurrent % self.heads == 0,
+            f"network.temporal.recurrent must be a multiple of network.temporal.heads "
+            f"({self.heads}), was {self.recurrent}",
+        )
+
+
+@dataclass(kw_only=True)
+class CriticConfig:
+    """The value function (`network.critic.*`; `sees` follows `algorithm.critic_sees`)."""
+
+    sees: str = "state"
+    kind: str = "mlp"
+    hidden: list[int] = field(default_factory=lambda: [128, 64])
+    layer_norm: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse unknown kinds and empty layers."""
+        require_choice("algorithm.critic_sees", self.sees, CRITIC_VIEWS)
+        require_choice("network.critic.kind", self.kind, ("mlp", "residual"))
+        _check_widths("network.critic.hidden", self.hidden)
+
+
+@dataclass(kw_only=True)
+class NetworkConfig:
+    """Networks of the policies and the critic (`network.*`)."""
+
+    kind: str = "mlp"
+    trunk: list[int] = field(default_factory=lambda: [128])
+    head: int = 64
+    layer_norm: bool = True
+    dropout: float = 0.0
+    """Rate of the consistent dropout in the heads."""
+    learn_temperature: bool = True
+    temporal: TemporalConfig = field(default_factory=TemporalConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, naming the key."""
+        require_choice("network.kind", self.kind, ("mlp", "temporal"))
+        _check_widths("network.trunk", self.trunk)
+        _check_widths("network.head", [self.head])
+        require_between("network.dropout", self.dropout, 0.0, 1.0, closed="low")
+
+
+def _check_active(agent: AgentConfig) -> None:
+    known = ", ".join(agent.members)
+    for name in agent.active or ():
+        require(
+            name in agent.members,
+            f"agent.active may name members only ({known}), was {name}; add agent.members.{name}",
+        )
+    if agent.active is not None:
+        unique = len(set(agent.active)) == len(agent.active) > 0
+        listed = ", ".join(agent.active) or "empty"
+        require(unique, f"agent.active must name each member once and at least one, was {listed}")
+
+
+def _check_widths(key: str, widths: list[int]) -> None:
+    good = len(widths) > 0 and all(width >= 1 for width in widths)
+    require(good, f"{key} must hold at least one positive width, was {widths}")

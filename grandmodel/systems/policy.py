@@ -1,0 +1,113 @@
+"""A policy: a trunk that sees the market alone, and a head that joins the account."""
+
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from grandmodel.core.types import ObservationSpec
+from grandmodel.systems.head import Head
+from grandmodel.systems.modifiers import Modifiers
+
+
+class Trunk(Protocol):
+    """What a policy needs of its trunk."""
+
+    reads: str  # "pooled" or "sequence"
+    width: int
+
+    def __call__(self, window: Tensor, context: Tensor) -> Tensor:
+        """Map the market's view to features [batch, width]."""
+        ...
+
+
+class Policy(nn.Module):
+    """One agent's policy over {short, flat, long}, built from an observation spec alone."""
+
+    def __init__(
+        self,
+        spec: ObservationSpec,
+        trunk: nn.Module,
+        *,
+        head: int,
+        layer_norm: bool,
+        learn_temperature: bool,
+        modifiers: list[str],
+    ) -> None:
+        """Join a trunk and a head.
+
+        Args:
+            spec: the agent's columns; `spec.modifiers` are those of ``modifiers``, in order.
+            trunk: module with ``reads`` and ``width`` (see :class:`Trunk`).
+            head: width of the hidden layer that joins the account.
+            layer_norm: whether the head normalises its hidden layer.
+            learn_temperature: whether the temperature is a parameter or fixed at 1.
+            modifiers: names of the logit modifiers.
+        """
+        super().__init__()
+        self.spec = spec
+        self.reads: str = trunk.reads  # pyright: ignore[reportAttributeAccessIssue]
+        width: int = trunk.width  # pyright: ignore[reportAttributeAccessIssue]
+        self.trunk = trunk
+        self.head = Head(width, head, layer_norm=layer_norm, learn_temperature=learn_temperature)
+        self.modifiers = Modifiers(modifiers)
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of what :meth:`embed` returns."""
+        return self.head.market.out_features
+
+    def embed(
+        self,
+        window: Float[Tensor, "batch ..."],
+        context: Float[Tensor, "batch context"],
+    ) -> Float[Tensor, "batch embedding"]:
+        """Map market inputs to the market half of the head's hidden layer.
+
+        Args:
+            window: [batch, 2W] where ``reads`` is ``pooled``, [batch, 48, W] for ``sequence``.
+            context: context columns at the last bar.
+        """
+        return self.head.market(self.trunk(window, context))
+
+    def logits(
+        self,
+        embedding: Float[Tensor, "batch embedding"],
+        account: Float[Tensor, "batch 4"],
+        modifiers: Float[Tensor, "batch modifier"] | None = None,
+        dropout: Float[Tensor, "batch embedding"] | None = None,
+    ) -> Float[Tensor, "batch 3"]:
+        """Return logits after temperature and modifiers; softmax is the caller's, once.
+
+        Args:
+            embedding: from :meth:`embed`.
+            account: the account block.
+            modifiers: `spec.modifiers` columns at the last bar; may be None without modifiers.
+            dropout: multipliers of the hidden layer, or None.
+        """
+        raw = self.head(embedding, account, dropout)
+        return raw if modifiers is None else self.modifiers(raw, modifiers)
+
+    def forward(
+        self, window: Tensor, context: Tensor, account: Tensor, modifiers: Tensor | None = None
+    ) -> Float[Tensor, "batch 3"]:
+        """Return logits from raw inputs, without dropout."""
+        return self.logits(self.embed(window, context), account, modifiers)
+
+
+def mlp_layers(widths: list[int], *, layer_norm: bool) -> nn.Sequential:
+    """Return Linear, LayerNorm, ReLU for each step of ``widths``."""
+    layers: list[nn.Module] = []
+    for wide, narrow in pairwise(widths):
+        layers.append(nn.Linear(wide, narrow))
+        if layer_norm:
+            layers.append(nn.LayerNorm(narrow))
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def softmax_once(logits: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+    """Return class probabilities; the one place where logits of an agent become probabilities."""
+    return torch.softmax(logits, dim=-1)
