@@ -16,7 +16,7 @@ from grandmodel.core.types import ACCOUNT_BLOCK, CLASS_NAMES
 
 TEMPERATURE_RANGE = (0.1, 3.0)
 _MIN_ROWS = 16
-_COLUMNS = 48  # a multiple of both 16 and 3
+_COLUMNS = 16
 
 
 class _ClampInward(torch.autograd.Function):
@@ -77,8 +77,8 @@ class Head(nn.Module):
         hidden = torch.relu(hidden)
         if dropout is not None:
             hidden = hidden * dropout
-        temperature = clamp_temperature(self.temperature)
-        return F.linear(hidden, self.out.weight / temperature, self.out.bias / temperature)
+        out, bias = _joined_outputs([self])
+        return torch.addmm(bias, hidden, out)[:, : len(CLASS_NAMES)]
 
 
 class HeadStack:
@@ -110,9 +110,9 @@ class HeadStack:
         """Return every agent's logits after temperature, before the modifiers."""
         batch = embeddings.shape[0]
         flat = embeddings.reshape(batch, -1)
-        if batch < _MIN_ROWS:
-            flat = F.pad(flat, (0, 0, 0, _MIN_ROWS - batch))
-            account = F.pad(account, (0, 0, 0, _MIN_ROWS - batch))
+        missing = _MIN_ROWS - batch
+        if missing > 0:
+            flat, account = F.pad(flat, (0, 0, 0, missing)), F.pad(account, (0, 0, 0, missing))
         hidden = torch.addmm(flat, account, self.account)
         hidden = hidden.view(-1, self.n_agents, self.hidden)
         if self.scale is not None and self.shift is not None:
@@ -120,16 +120,18 @@ class HeadStack:
             hidden = torch.addcmul(self.shift, hidden, self.scale)
         hidden = torch.relu(hidden)
         if dropout is not None:
-            hidden = hidden * dropout
+            hidden = hidden[:batch] * dropout
+            hidden = F.pad(hidden, (0, 0, 0, 0, 0, missing)) if missing > 0 else hidden
         logits = torch.addmm(self.bias, hidden.flatten(1), self.out)
-        return logits[:batch].unflatten(1, (-1, len(CLASS_NAMES)))[:, : self.n_agents]
+        logits = logits[:batch, : self.n_agents * len(CLASS_NAMES)]
+        return logits.unflatten(1, (self.n_agents, len(CLASS_NAMES)))
 
 
 def _joined_outputs(heads: Sequence[Head]) -> tuple[Tensor, Tensor]:
     """Return one block-diagonal output layer, temperatures divided out.
 
-    Its width is padded to a multiple of 48 columns, for which matrix products are several times
-    faster than for three columns per agent.
+    Its width is padded to a multiple of 16 columns: products with three columns per agent take
+    a slower kernel, whose last bits differ with the number of agents.
     """
     temperatures = [clamp_temperature(head.temperature) for head in heads]
     pairs = list(zip(heads, temperatures, strict=True))

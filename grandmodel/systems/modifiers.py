@@ -1,11 +1,29 @@
 """Adjustments of an agent's logits by named market columns at the last bar.
 
-Source: `docs/definitions.md`, Logit modifiers.
+Each is affine in the logits, with a factor and an offset that depend on the market alone: they
+can be computed once for many bars. Source: `docs/definitions.md`, Logit modifiers.
 """
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+
+class Adjustment(NamedTuple):
+    """What modifiers do to logits: factor x logits + offset."""
+
+    factor: Float[Tensor, "*batch 1"]
+    offset: Float[Tensor, "*batch 3"]
+
+    def apply(self, logits: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """Return the adjusted logits."""
+        return torch.addcmul(self.offset, logits, self.factor)
+
+    def rows(self, index: Tensor) -> "Adjustment":
+        """Return the adjustment of some rows."""
+        return Adjustment(self.factor[index], self.offset[index])
 
 
 class VolatilityFactor(nn.Module):
@@ -13,11 +31,10 @@ class VolatilityFactor(nn.Module):
 
     columns = ("raw_volatility_30",)
 
-    def forward(
-        self, logits: Float[Tensor, "batch 3"], values: Float[Tensor, "batch 1"]
-    ) -> Float[Tensor, "batch 3"]:
-        """Return the adjusted logits; ``values`` is the unscaled ratio, 1 = normal."""
-        return logits * values.reciprocal().clamp(0.5, 2.0)
+    def forward(self, values: Float[Tensor, "batch 1"]) -> Adjustment:
+        """Return the adjustment; ``values`` is the unscaled ratio, 1 = normal."""
+        factor = values.reciprocal().clamp(0.5, 2.0)
+        return Adjustment(factor, torch.zeros_like(factor).expand(-1, 3))
 
 
 class SupportPrior(nn.Module):
@@ -33,15 +50,14 @@ class SupportPrior(nn.Module):
         super().__init__()
         self.strength = nn.Parameter(torch.tensor([0.1, 0.1, 0.0]))
 
-    def forward(
-        self, logits: Float[Tensor, "batch 3"], values: Float[Tensor, "batch 3"]
-    ) -> Float[Tensor, "batch 3"]:
-        """Return the adjusted logits; ``values`` holds :attr:`columns` in order."""
+    def forward(self, values: Float[Tensor, "batch 3"]) -> Adjustment:
+        """Return the adjustment; ``values`` holds :attr:`columns` in order."""
         slope, side, support = values.unbind(-1)
         pull = -side * support
         lean = self.strength[0] * slope + self.strength[1] * pull
         neutral = self.strength[2] * (1.0 - pull.abs())
-        return logits + torch.stack((-lean, neutral, lean), dim=-1)
+        offset = torch.stack((-lean, neutral, lean), dim=-1)
+        return Adjustment(torch.ones_like(offset[:, :1]), offset)
 
 
 MODIFIERS: dict[str, type[VolatilityFactor] | type[SupportPrior]] = {
@@ -67,10 +83,17 @@ class Modifiers(nn.Module):
     def __len__(self) -> int:
         return len(self.steps)
 
+    def adjustment(self, values: Float[Tensor, "batch column"]) -> Adjustment:
+        """Return all of them as one; ``values`` holds :func:`modifier_columns` in order."""
+        factor = values.new_ones(values.shape[0], 1)
+        offset = values.new_zeros(values.shape[0], 3)
+        for step, positions in zip(self.steps, self.positions, strict=True):
+            own = step(values[:, positions])
+            factor, offset = factor * own.factor, offset * own.factor + own.offset
+        return Adjustment(factor, offset)
+
     def forward(
         self, logits: Float[Tensor, "batch 3"], values: Float[Tensor, "batch column"]
     ) -> Float[Tensor, "batch 3"]:
-        """Return the adjusted logits; ``values`` holds :func:`modifier_columns` in order."""
-        for step, positions in zip(self.steps, self.positions, strict=True):
-            logits = step(logits, values[:, positions])
-        return logits
+        """Return the adjusted logits."""
+        return self.adjustment(values).apply(logits) if len(self) else logits

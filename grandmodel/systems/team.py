@@ -21,7 +21,7 @@ from grandmodel.systems.critic import Critic, OwnCritics, build_critic
 from grandmodel.systems.head import HeadStack
 from grandmodel.systems.init import initialise
 from grandmodel.systems.mlp import MlpTrunk
-from grandmodel.systems.modifiers import modifier_columns
+from grandmodel.systems.modifiers import Adjustment, modifier_columns
 from grandmodel.systems.policy import Policy
 from grandmodel.systems.temporal import TemporalTrunk
 from grandmodel.systems.weights import PoolWeights, initial_shares
@@ -101,11 +101,25 @@ class Team(nn.Module):
         parts = zip(self.policies, views, strict=True)
         return torch.stack([blocked_embed(p, view, rows, block) for p, view in parts], dim=1)
 
+    def adjustment(self, modifiers: Sequence[Tensor]) -> Adjustment | None:
+        """Return every member's logit modifiers as one, [batch, agent, ...]; None without any.
+
+        Depends on the market alone: a judge computes it once for all bars.
+        """
+        if not any(len(policy.modifiers) for policy in self.policies):
+            return None
+        pairs = zip(self.policies, modifiers, strict=True)
+        parts = [policy.modifiers.adjustment(values) for policy, values in pairs]
+        return Adjustment(
+            torch.stack([part.factor for part in parts], dim=1),
+            torch.stack([part.offset for part in parts], dim=1),
+        )
+
     def logits_all(
         self,
         embeddings: Sequence[Tensor] | Float[Tensor, "batch agent embedding"],
         account: Float[Tensor, "batch 4"],
-        modifiers: Sequence[Tensor],
+        modifiers: Sequence[Tensor] | Adjustment | None,
         dropout: Float[Tensor, "batch agent embedding"] | None = None,
         heads: HeadStack | None = None,
     ) -> Float[Tensor, "batch agent 3"]:
@@ -114,16 +128,16 @@ class Team(nn.Module):
         Args:
             embeddings: one per member, or stacked along the agent axis.
             account: the account block.
-            modifiers: each member's modifier columns at the last bar (may be of width 0).
+            modifiers: each member's modifier columns at the last bar (may be of width 0), or
+                what :meth:`adjustment` made of them.
             dropout: multipliers of the hidden layers, or None.
             heads: a stack made once for many calls; made anew where not given.
         """
         stacked = embeddings if isinstance(embeddings, Tensor) else torch.stack([*embeddings], 1)
         logits = (heads or self.heads())(stacked, account, dropout)
-        if not any(len(policy.modifiers) for policy in self.policies):
-            return logits
-        adjusted = zip(self.policies, logits.unbind(1), modifiers, strict=True)
-        return torch.stack([policy.modifiers(raw, values) for policy, raw, values in adjusted], 1)
+        if not isinstance(modifiers, Adjustment | None):
+            modifiers = self.adjustment(modifiers)
+        return logits if modifiers is None else modifiers.apply(logits)
 
     def pooled(self, logits: Float[Tensor, "batch agent 3"]) -> Float[Tensor, "batch 3"]:
         """Return the ensemble's probabilities under the present weights."""
