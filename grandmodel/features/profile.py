@@ -20,10 +20,12 @@ _LOW, _HIGH, _WEIGHT = range(3)
 
 
 @njit(cache=True, nogil=True)
-def _fill(ring, lowest, bin_size, count, profile):
+def _fill(ring, oldest, lowest, bin_size, count, profile):
     """Spread each bar's weight over the bins in proportion to the length inside each."""
     profile[:count] = 0.0
-    for k in range(PROFILE_BARS):
+    for i in range(PROFILE_BARS):
+        # oldest first, so that no sum depends on where the file starts
+        k = (oldest + i) % PROFILE_BARS
         low = (ring[_LOW, k] - lowest) / bin_size
         high = (ring[_HIGH, k] - lowest) / bin_size
         weight = ring[_WEIGHT, k]
@@ -109,7 +111,7 @@ def _step(high, low, close, weight, tick, ring, counter, profile, smooth, out):
         return
     bin_size = max(tick, span / MOST_BINS)
     count = math.ceil(span / bin_size - 1e-9)
-    _fill(ring, lowest, bin_size, count, profile)
+    _fill(ring, counter[0], lowest, bin_size, count, profile)
     peak = 0.0
     for b in range(count):
         inside = 0 < b < count - 1

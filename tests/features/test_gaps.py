@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import talib
+
+from grandmodel.features.gaps import EVENT_NAMES, Gaps, as_of
+
+MINUTE_NS = 60 * 10**9
+
+
+def quiet_then(*bars):
+    """22 bars with body 1 around 100, then bars given as (open, high, low, close)."""
+    return np.array([(100.0, 101.5, 99.5, 101.0)] * 22 + list(bars))
+
+
+def run(make_bars, rows, tick=0.25):
+    bars = make_bars(*np.array(rows).T, minutes=5, tick=tick, per_day=276)
+    columns, events = Gaps(tick).with_events(bars)
+    rows_of = ((events.time_ns - bars.open_time_ns[0]) // (5 * MINUTE_NS) - 1).tolist()
+    names = [EVENT_NAMES[kind] for kind in events.event]
+    sides, sizes = events.direction.tolist(), events.size.tolist()
+    return columns, list(zip(rows_of, names, sides, sizes, strict=True))
+
+
+# bar 22 has a body of 2.5; bar 23 opens above bar 21's high of 101.5
+IMPULSE = (101.0, 104.0, 100.5, 103.5)
+ABOVE = (103.5, 106.0, 103.0, 105.0)
+
+
+def test_bullish_gap_by_hand(make_bars):
+    columns, events = run(make_bars, quiet_then(IMPULSE, ABOVE))
+    assert events == [(23, "created", 1, 1.5)]
+    assert columns["fvg_bullish_active"][22:].tolist() == [0.0, 1.0]
+    assert columns["fvg_nearest_level"][23] == 103.0
+    assert columns["fvg_age"][23] == 0.0
+    assert columns["fvg_width"][23] == 1.5
+    assert (columns["fvg_bearish_active"] == 0.0).all()
+
+
+def test_bearish_gap_is_the_mirror(make_bars):
+    rows = 200.0 - quiet_then(IMPULSE, ABOVE)[:, [0, 2, 1, 3]]
+    columns, events = run(make_bars, rows)
+    assert events == [(23, "created", -1, 1.5)]
+    assert columns["fvg_bearish_active"][23] == 1.0
+    assert columns["fvg_nearest_level"][23] == 97.0
+
+
+@pytest.mark.parametrize(("close", "created"), [(102.5, 0), (102.5 + 1e-6, 1)])
+def test_body_must_exceed_one_and_a_half_mean_bodies(make_bars, close, created):
+    _, events = run(make_bars, quiet_then((101.0, 104.0, 100.5, close), ABOVE))
+    assert len(events) == created
+
+
+def test_tick_is_the_least_mean_body(make_bars):
+    rows = quiet_then((101.0, 104.0, 100.5, 103.5), ABOVE)
+    rows[:22, 3] = rows[:22, 0]  # bodies of nothing: the mean is raised to the tick
+    assert len(run(make_bars, rows, tick=1.6)[1]) == 1  # 2.5 > 2.4
+    assert len(run(make_bars, rows, tick=1.7)[1]) == 0  # 2.5 < 2.55
+
+
+def test_no_gap_before_twenty_bodies_are_known(make_bars):
+    assert run(make_bars, quiet_then(IMPULSE, ABOVE)[2:])[1] == [(21, "created", 1, 1.5)]
+    assert run(make_bars, quiet_then(IMPULSE, ABOVE)[3:])[1] == []
+
+
+def test_touch_and_fill_are_apart(make_bars):
+    touch = (105.0, 105.5, 103.0, 105.0)  # reaches the near edge exactly
+    fill = (105.0, 105.5, 101.5, 105.0)  # a wick to the far edge exactly
+    columns, events = run(make_bars, quiet_then(IMPULSE, ABOVE, touch, fill))
+    assert [event[:2] for event in events] == [(23, "created"), (24, "touched"), (25, "mitigated")]
+    assert columns["fvg_mitigation_signal"][22:].tolist() == [0.0, 0.0, 0.0, 1.0]
+    assert columns["fvg_mitigated_direction"][25] == 1.0
+    assert columns["fvg_mitigated_size"][25] == 1.5
+    assert columns["fvg_bullish_active"][24:].tolist() == [1.0, 0.0]
+    assert columns["fvg_nearest_level"][25] == 0.0
+
+
+def test_a_fill_without_an_earlier_touch_is_both(make_bars):
+    _, events = run(make_bars, quiet_then(IMPULSE, ABOVE, (105.0, 105.5, 101.0, 105.0)))
+    assert [event[1] for event in events] == ["created", "touched", "mitigated"]
+
+
+@pytest.mark.parametrize(("waiting", "end"), [(49, "mitigated"), (50, "expired")])
+def test_the_last_bar_to_fill_is_the_fiftieth(make_bars, waiting, end):
+    still = (105.0, 105.5, 104.5, 105.0)
+    fill = (105.0, 105.5, 101.0, 105.0)
+    columns, events = run(make_bars, quiet_then(IMPULSE, ABOVE, *[still] * waiting, fill))
+    last = [event for event in events if event[1] in ("mitigated", "expired")]
+    assert last == [(73, end, 1, 1.5)]
+    assert columns["fvg_bullish_active"][72:74].tolist() == [1.0, 0.0]
+    assert columns["fvg_age"][72] == 49.0
+
+
+def naive(bars, tick):
+    """Gaps as a list of small records, walked bar by bar."""
+    active, rows, events = [], [], []
+    body = np.abs(bars.close - bars.open)
+    for t in range(len(bars)):
+        low, high, close = bars.low[t], bars.high[t], bars.close[t]
+        filled = []
+        for gap in active.copy():
+            near = low <= gap["top"] if gap["side"] > 0 else high >= gap["bottom"]
+            far = low <= gap["bottom"] if gap["side"] > 0 else high >= gap["top"]
+            if near and not gap["touched"]:
+                gap["touched"] = True
+                events.append((t, 1, gap["side"]))
+            if far:
+                events.append((t, 2, gap["side"]))
+                filled.append(gap)
+                active.remove(gap)
+            elif t - gap["born"] == 50:
+                events.append((t, 3, gap["side"]))
+                active.remove(gap)
+        if t >= 21 and body[t - 1] > 1.5 * max(body[t - 21 : t - 1].mean(), tick):
+            if low > bars.high[t - 2]:
+                active.append(
+                    {"side": 1, "bottom": bars.high[t - 2], "top": low, "born": t, "touched": False}
+                )
+                events.append((t, 0, 1))
+            elif high < bars.low[t - 2]:
+                active.append(
+                    {
+                        "side": -1,
+                        "bottom": high,
+                        "top": bars.low[t - 2],
+                        "born": t,
+                        "touched": False,
+                    }
+                )
+                events.append((t, 0, -1))
+        edges = [
+            (abs(gap[edge] - close), t - gap["born"], gap[edge], gap["top"] - gap["bottom"])
+            for gap in active
+            for edge in ("bottom", "top")
+        ]
+        _, age, level, width = min(edges, default=(0, 0, 0.0, 0.0))
+        largest = max(filled, key=lambda g: (g["top"] - g["bottom"], g["born"]), default=None)
+        rows.append(
+            [
+                any(gap["side"] > 0 for gap in active), any(gap["side"] < 0 for gap in active),
+                level, age, bool(filled), largest["side"] if largest else 0,
+                largest["top"] - largest["bottom"] if largest else 0.0, width,
+            ]
+        )  # fmt: skip
+    return np.array(rows, np.float64).T, events
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_columns_and_events_equal_a_list_of_gaps(random_bars, seed):
+    bars = random_bars(3000, seed, minutes=5, tick=0.25)
+    columns, events = Gaps(0.25).with_events(bars)
+    expected, expected_events = naive(bars, 0.25)
+    for name, values in zip(Gaps.columns[:8], expected, strict=True):
+        np.testing.assert_array_equal(columns[name], values, err_msg=name)
+    closes = bars.open_time_ns + 5 * MINUTE_NS
+    found = np.stack([events.time_ns, events.event, events.direction], 1).tolist()
+    assert [tuple(row) for row in found] == [
+        (int(closes[t]), kind, side) for t, kind, side in expected_events
+    ]
+    assert {kind for _, kind, _ in expected_events} == {0, 1, 2, 3}
+
+
+def test_true_range_matches_the_library(random_bars):
+    bars = random_bars(500, 7)
+    found = Gaps(0.25).over(bars)["fvg_atr_14"]
+    np.testing.assert_allclose(found, talib.ATR(bars.high, bars.low, bars.close, 14), rtol=1e-12)
+
+
+def test_update_equals_over_and_the_future_does_not_matter(random_bars):
+    bars = random_bars(1500, 3, minutes=5)
+    batch, stream = Gaps(0.25).over(bars), Gaps(0.25)
+    rows = [stream.update(bars.bar(t)) for t in range(len(bars))]
+    cut = Gaps(0.25).over(bars.slice(0, 777))
+    late = Gaps(0.25).over(bars.slice(400, 1500))
+    for name, values in batch.items():
+        np.testing.assert_array_equal([row[name] for row in rows], values)
+        np.testing.assert_array_equal(cut[name], values[:777])
+        np.testing.assert_allclose(late[name][Gaps.memory_bars :], values[1000:], rtol=1e-9)
+
+
+def test_as_of_shows_a_value_only_from_its_close_on():
+    values = {"x": np.array([1.0, 2.0, 3.0])}
+    seen = as_of(values, np.array([10, 20, 30]), np.array([9, 10, 19, 20, 100]))
+    assert seen["x"].tolist() == [0.0, 1.0, 1.0, 2.0, 3.0]
