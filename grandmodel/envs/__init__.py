@@ -1,0 +1,1 @@
+"""Batched trading environments: account, fills, costs, observations and rewards."""

@@ -59,14 +59,14 @@ def bars_per_year(tape: Tape) -> float:
 
 def target_exposure(
     config: EnvConfig, tape: Tape, sd_floor: float, first: int, last: int
-) -> Tensor:
+) -> Tensor | None:
     """Return the notional of a position of 1 in units of equity, float64 [last - first].
 
-    notional: 1. vol_target: yearly target / (trailing sd x sqrt(bars of a year)), at most what
-    the initial margin allows; it is known at the close of the row.
+    vol_target: yearly target / (trailing sd x sqrt(bars of a year)), at most what the initial
+    margin allows; it is known at the close of the row. None for the other sizes.
     """
     if config.size != "vol_target":
-        return torch.ones(last - first, dtype=torch.float64, device=tape.close.device)
+        return None
     yearly = tape.trailing_sd[first:last].clamp_min(sd_floor) * bars_per_year(tape) ** 0.5
     require(
         bool((yearly > 0.0).all()),

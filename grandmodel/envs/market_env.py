@@ -13,8 +13,8 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.observation import account_block
 from grandmodel.envs.peak import Peak, RunningPeak, WindowPeak
 from grandmodel.envs.reward import Reward, StepFacts
-from grandmodel.envs.simulator import DRAWDOWN, ENTRY, Account, Terms
-from grandmodel.envs.starts import StartPolicy, Starts
+from grandmodel.envs.simulator import Account, AccountState, AccountTerms, Fill
+from grandmodel.envs.starts import StartPolicy
 from grandmodel.envs.table import StepTable
 from grandmodel.features.tape import Tape
 
@@ -35,8 +35,8 @@ class MarketEnv:
         cost_scale: factor on all costs, may be set between steps.
         bar: int64 [env], row of the last closed bar.
         active: bool [env], False where a segment is finished.
-        force_flat: bool [env], where the coming decision must leave the account flat.
-        no_entry: bool [env], where the coming decision may not open a position.
+        force_flat: bool [env] or None, where the coming decision must leave the account flat.
+        no_entry: bool [env] or None, where the coming decision may not open a position.
     """
 
     def __init__(
@@ -58,14 +58,13 @@ class MarketEnv:
         self._table = StepTable(tape, env, reward.scale.sd_floor, starts.rows)
         self._signals = _signals(tape, reward.needs, starts.rows)
         self._long_only = tape.instrument.long_only
-        self._steps_taken = 0
         self.reset()
 
     @torch.no_grad()
     def reset(self) -> Observation:
         """Start all environments anew: float32 [env, 4] account, int64 [env] the others."""
         self.bar, self._last_bar = self.starts.first(self.n_envs, self.generator)
-        self._account = Account(self._terms(), self.n_envs, self._peak(), self.device)
+        self._account = Account(self._terms(), self._table, self.n_envs, self._peak(), self.device)
         zeros = torch.zeros(self.n_envs, dtype=torch.int64, device=self.device)
         block = torch.zeros(self.n_envs, 4, dtype=torch.float32, device=self.device)
         self._look_ahead()
@@ -78,88 +77,72 @@ class MarketEnv:
         Args:
             target: wanted position, int64 [env] of -1, 0, 1; hard limits come after it.
         """
-        account, rows = self._account, self._rows
-        position_before = account.position.clone()
-        equity_before = account.equity.clone()
-        drawdown_before = account.money[DRAWDOWN].clone()
+        before, bar, rows, active = self._account.state, self.bar, self._rows, self.active
         allowed = limit_targets(
             target,
-            position_before,
-            account.bars_held,
+            before.position,
+            before.bars_held,
             self.config.max_hold_bars,
             self.force_flat,
             self.no_entry,
             self._long_only,
         )
-        fill = account.step(rows, allowed, self.cost_scale)
-        equity = account.equity.clone()
-        change = equity - equity_before
-        full_change = change if self.cost_scale == 1.0 else fill.pnl_gross - fill.full_cost
-        before = self.bar
-        self.bar = before + self.active
-        signals = {name: values[before - self._table.first] for name, values in self._signals}
-        following = {name: values[self.bar - self._table.first] for name, values in self._signals}
-        facts = StepFacts(
-            change,
-            full_change,
-            equity_before,
-            rows.trailing_sd,
-            position_before,
-            fill.executed,
-            drawdown_before,
-            account.money[DRAWDOWN],
-            signals,
-            following,
-        )
-        reward, net, terms = self.reward(facts)
-        terminated = (equity <= 0.0) & self.active
-        truncated = (self.bar == self._last_bar) & self.active & ~terminated
-        final = self._observe(rows.close, rows.atr14)
-        observation = self._next(final, terminated, truncated)
+        fill = self._account.step(bar, rows, allowed, self.cost_scale)
+        after = self._account.state
+        self.bar = bar + active
+        reward, net, terms = self.reward(self._facts(before, fill, bar))
+        terminated = (after.equity <= 0.0) & active
+        truncated = (self.bar == self._last_bar) & active & ~terminated
+        final = _observe(self.bar, after, rows.close, rows.atr14)
         return StepResult(
-            observation,
-            final,
-            reward,
-            net,
-            terms,
-            terminated,
-            truncated,
-            equity,
-            fill.pnl_gross,
-            fill.cost,
-            fill.executed,
-            fill.liquidated,
+            observation=self._next(final, terminated, truncated),
+            final=final,
+            reward=reward,
+            net=net,
+            terms=terms,
+            terminated=terminated,
+            truncated=truncated,
+            equity=after.equity,
+            pnl_gross=fill.pnl_gross,
+            cost=fill.cost,
+            executed=fill.executed,
+            liquidated=fill.liquidated,
         )
 
-    def _observe(self, close: Tensor, atr14: Tensor) -> Observation:
-        account = self._account
-        position, held = account.position.clone(), account.bars_held.clone()
-        money = account.money
-        block = account_block(
-            position.double(), close, money[ENTRY], atr14, held.double(), money[DRAWDOWN]
+    def _facts(self, before: AccountState, fill: Fill, bar: Tensor) -> StepFacts:
+        after = self._account.state
+        change = after.equity - before.equity
+        first = self._table.first
+        return StepFacts(
+            pnl=change,
+            full_cost_pnl=change if self.cost_scale == 1.0 else fill.pnl_gross - fill.full_cost,
+            equity_before=before.equity,
+            trailing_sd=self._rows.trailing_sd,
+            position_before=before.position,
+            position=fill.executed,
+            drawdown_before=before.drawdown,
+            drawdown=after.drawdown,
+            signals={name: values[bar - first] for name, values in self._signals},
+            next_signals={name: values[self.bar - first] for name, values in self._signals},
         )
-        return Observation(self.bar, block, position, held)
 
     def _next(self, final: Observation, terminated: Tensor, truncated: Tensor) -> Observation:
         """Return what the next decision sees: ended episodes begin anew or come to rest."""
-        if not self.starts.resets:
-            self._account.close_out(terminated)
-            self._last_bar = torch.where(terminated, self.bar, self._last_bar)
-            self._look_ahead()
-            lost = terminated[:, None]
-            block = final.account.masked_fill(lost, 0.0)
-            position = final.position.masked_fill(terminated, 0)
-            return Observation(final.bar, block, position, final.bars_held * (position != 0))
-        done = terminated | truncated
-        again = self.starts.again(self.n_envs, self.generator)
-        self.bar = torch.where(done, again.bar, self.bar)
-        self._last_bar = torch.where(done, again.last_bar, self._last_bar)
-        self._account.restart(done)
+        if self.starts.resets:
+            done = terminated | truncated
+            again = self.starts.again(self.n_envs, self.generator)
+            self.bar = torch.where(done, again.bar, self.bar)
+            self._last_bar = torch.where(done, again.last_bar, self._last_bar)
+            self._account.restart(done)
+        else:
+            done = terminated
+            self._last_bar = torch.where(done, self.bar, self._last_bar)
+            self._account.close_out(done)
         self._look_ahead()
-        block = final.account.masked_fill(done[:, None], 0.0)
-        position = final.position.masked_fill(done, 0)
-        held = final.bars_held.masked_fill(done, 0)
-        return Observation(self.bar, block, position, held)
+        state = self._account.state
+        # A fresh account's block is zero, and a lost one has nothing to show.
+        block = final.account * ~done[:, None]
+        return Observation(self.bar, block, state.position, state.bars_held)
 
     def _look_ahead(self) -> None:
         """Read the rows of the coming step, from which its hard limits are known."""
@@ -168,17 +151,17 @@ class MarketEnv:
         self.no_entry = self._rows.no_entry
         self.force_flat = self._rows.force_flat
         if self.starts.ends_flat:
-            self.force_flat = self.force_flat | (self.bar >= self._last_bar - 1)
+            ending = self.bar >= self._last_bar - 1
+            self.force_flat = ending if self.force_flat is None else self.force_flat | ending
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> AccountTerms:
         instrument, config = self.tape.instrument, self.config
-        return Terms(
+        return AccountTerms(
             capital=config.capital,
             multiplier=instrument.multiplier,
             initial_margin=instrument.initial_margin,
             maintenance_margin=instrument.maintenance_margin,
             contracts=config.contracts if config.size == "contracts" else None,
-            sized_by_volatility=config.size == "vol_target",
         )
 
     def _peak(self) -> Peak:
@@ -218,10 +201,16 @@ class MarketEnv:
         self._look_ahead()
 
     def observation(self) -> Observation:
-        """Return what the coming decision sees, made from the state (after a resume)."""
-        here = self.bar
-        block = self._observe(self.tape.close[here], self.tape.atr14[here])
-        return block
+        """Return what the coming decision sees, made from the state alone (after a resume)."""
+        state = self._account.state
+        return _observe(self.bar, state, self.tape.close[self.bar], self.tape.atr14[self.bar])
+
+
+def _observe(bar: Tensor, state: AccountState, close: Tensor, atr14: Tensor) -> Observation:
+    block = account_block(
+        state.position, close, state.entry_price, atr14, state.bars_held, state.drawdown
+    )
+    return Observation(bar, block, state.position, state.bars_held)
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -247,6 +236,3 @@ def _signals(tape: Tape, needs: tuple[str, ...], rows: tuple[int, int]) -> list[
         "reward=net or set the weight of its term to 0",
     )
     return [(name, tape.column(name)[rows[0] : rows[1]].contiguous()) for name in needs]
-
-
-__all__ = ["MarketEnv", "Starts"]

@@ -108,14 +108,16 @@ def account_block(
     """Return position, unrealised P&L in ATR(14), min(4, held / 48), min(1, 20 x drawdown).
 
     Args:
-        position: -1, 0 or 1, float64 [env].
+        position: -1, 0 or 1, int64 [env].
         close: price at which the account is marked, float64 [env].
         entry_price: fill price of the present position, float64 [env].
         atr14: price units, 0 while unknown, float64 [env].
-        bars_held: bars over which the position was held, float64 [env].
+        bars_held: bars over which the position was held, int64 [env].
         drawdown: 1 - equity / peak, float64 [env].
     """
-    profit = torch.where(atr14 > 0.0, position * (close - entry_price) / atr14, 0.0)
-    held = (bars_held / HELD_UNIT_BARS).clamp_max(HELD_LIMIT)
-    depth = (drawdown * DRAWDOWN_GAIN).clamp_max(1.0)
-    return torch.stack([position, profit, held, depth], dim=1).float()
+    block = torch.empty(len(position), 4, dtype=torch.float32, device=position.device)
+    block[:, 0] = position
+    block[:, 1] = torch.where(atr14 > 0.0, position * (close - entry_price) / atr14, 0.0)
+    block[:, 2] = (bars_held / HELD_UNIT_BARS).clamp_max(HELD_LIMIT)
+    block[:, 3] = (drawdown * DRAWDOWN_GAIN).clamp_max(1.0)
+    return block

@@ -3,29 +3,42 @@
 Source: `docs/definitions.md`, "The account", "Orders and sizes" and "Forced liquidation".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from grandmodel.envs.action import notional_quantity
 from grandmodel.envs.peak import Peak
-from grandmodel.envs.table import StepRows
-
-CASH, QUANTITY, ENTRY, SESSION, EQUITY, DRAWDOWN = range(6)
-POSITION, HELD = range(2)
+from grandmodel.envs.table import StepRows, StepTable
 
 
 @dataclass(frozen=True)
-class Terms:
+class AccountTerms:
     """What stays the same over the life of an account."""
 
     capital: float
     multiplier: float
     initial_margin: float
     maintenance_margin: float
-    contracts: float | None  # size=contracts; None: sized by money
-    sized_by_volatility: bool
+    contracts: float | None = None  # size=contracts; None: sized by money
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """Where each account stands at a close: equity = cash + quantity x close x multiplier.
+
+    The tensors are never changed in place, so a state may be kept.
+    """
+
+    cash: Tensor  # float64 [env]
+    quantity: Tensor  # float64 [env], signed
+    entry_price: Tensor  # float64 [env], fill price of the position; any value while flat
+    session_equity: Tensor  # float64 [env], at the start of the session
+    equity: Tensor  # float64 [env]
+    drawdown: Tensor  # float64 [env], 1 - equity / its peak
+    position: Tensor  # int64 [env]: -1, 0, 1
+    bars_held: Tensor  # int64 [env]: bars over which the position was held, 0 while flat
 
 
 @dataclass(frozen=True)
@@ -40,132 +53,174 @@ class Fill:
 
 
 class Account:
-    """Accounts of all environments as tensors; equity = cash + quantity x price x multiplier.
+    """The accounts of all environments.
 
     Args:
         terms: money and margins.
+        table: prices and costs of the steps.
         n_envs: number of environments.
         peak: how the highest equity is remembered.
         device: where the tensors live.
     """
 
     def __init__(
-        self, terms: Terms, n_envs: int, peak: Peak, device: str | torch.device = "cpu"
+        self,
+        terms: AccountTerms,
+        table: StepTable,
+        n_envs: int,
+        peak: Peak,
+        device: str | torch.device = "cpu",
     ) -> None:
         self.terms = terms
-        self.money = torch.zeros(6, n_envs, dtype=torch.float64, device=device)
-        self.counts = torch.zeros(2, n_envs, dtype=torch.int64, device=device)
-        self._fresh = torch.zeros(6, 1, dtype=torch.float64, device=device)
-        self._fresh[[CASH, SESSION, EQUITY]] = terms.capital
+        self.table = table
         self.peak = peak
-        self.money.copy_(self._fresh.expand_as(self.money))
-        self.peak.push(self.equity)
+        zero = torch.zeros(n_envs, dtype=torch.float64, device=device)
+        none = torch.zeros(n_envs, dtype=torch.int64, device=device)
+        full = torch.full_like(zero, terms.capital)
+        self._fresh = AccountState(full, zero, zero, full, full, zero, none, none)
+        self.state = self._fresh
+        peak.push(full)
 
-    @property
-    def equity(self) -> Tensor:
-        """Equity at the last close, float64 [env]."""
-        return self.money[EQUITY]
-
-    @property
-    def position(self) -> Tensor:
-        """-1, 0 or 1, int64 [env]."""
-        return self.counts[POSITION]
-
-    @property
-    def bars_held(self) -> Tensor:
-        """Bars over which the present position was held, int64 [env]."""
-        return self.counts[HELD]
-
-    def step(self, rows: StepRows, target: Tensor, cost_scale: float) -> Fill:
+    def step(self, bar: Tensor, rows: StepRows, target: Tensor, cost_scale: float) -> Fill:
         """Fill `target` at the next open, hold over the bar, mark at its close.
 
         Args:
-            rows: the step's prices and costs.
+            bar: tape rows of the decisions, int64 [env].
+            rows: what the table holds for them.
             target: position after the hard limits, int64 [env].
             cost_scale: factor on all costs.
         """
-        cash, quantity, entry, session_equity, equity, drawdown = self.money
-        torch.where(rows.new_session, equity, session_equity, out=session_equity)
-        unit = self._unit_quantity(rows)
+        old = self.state
+        session_equity = torch.where(rows.new_session, old.equity, old.session_equity)
+        unit = self._unit_quantity(bar, rows, session_equity)
         if self.terms.contracts is not None:
             target = self._affordable(rows, target, unit)
-        changed = target != self.position
-        new_quantity = torch.where(changed, target * unit, quantity)
-        traded = new_quantity - quantity
+        changed = target != old.position
+        quantity = torch.where(changed, target * unit, old.quantity)
+        traded = quantity - old.quantity
         full_cost = traded.abs() * rows.unit_cost
-        cost = full_cost * cost_scale
-        cash.addcmul_(traded, rows.open, value=-self.terms.multiplier).sub_(cost)
-        quantity.copy_(new_quantity)
-        torch.where(changed, rows.open, entry, out=entry)
-        self.bars_held.masked_fill_(changed, 0).add_(1).mul_(target.abs())
-        self.position.copy_(target)
-        liquidated, forced_cost = self._liquidate(rows, cost_scale)
-        full_cost, cost = full_cost + forced_cost, cost + forced_cost * cost_scale
-        before = equity.clone()
-        torch.addcmul(cash, quantity, rows.close, value=self.terms.multiplier, out=equity)
-        highest = self.peak.push(equity)
-        torch.sub(1.0, equity / highest, out=drawdown)
-        return Fill(target, equity - before + cost, cost, full_cost, liquidated)
+        paid = traded * rows.open * self.terms.multiplier + full_cost * cost_scale
+        cash = old.cash - paid
+        entry_price = torch.where(changed, rows.open, old.entry_price)
+        # Held one bar longer, from 0 after a change, and 0 while flat.
+        bars_held = (old.bars_held * ~changed + 1) * target.abs()
+        held = replace(
+            old,
+            cash=cash,
+            quantity=quantity,
+            entry_price=entry_price,
+            session_equity=session_equity,
+            position=target,
+            bars_held=bars_held,
+        )
+        liquidated = self._margin_call(held, rows)
+        # One bar in a million comes here; on a GPU the test itself would cost a wait.
+        if liquidated.is_cuda or bool(liquidated.any()):
+            held, forced_cost = self._liquidate(held, bar, rows, liquidated, cost_scale)
+            full_cost = full_cost + forced_cost
+        return self._mark(held, rows, target, full_cost, cost_scale, liquidated)
 
-    def _unit_quantity(self, rows: StepRows) -> Tensor:
+    def _mark(
+        self,
+        held: AccountState,
+        rows: StepRows,
+        executed: Tensor,
+        full_cost: Tensor,
+        cost_scale: float,
+        liquidated: Tensor,
+    ) -> Fill:
+        cost = full_cost * cost_scale
+        equity = held.cash + held.quantity * rows.close * self.terms.multiplier
+        drawdown = 1.0 - equity / self.peak.push(equity)
+        pnl_gross = equity - held.equity + cost
+        self.state = replace(held, equity=equity, drawdown=drawdown)
+        return Fill(executed, pnl_gross, cost, full_cost, liquidated)
+
+    def _unit_quantity(self, bar: Tensor, rows: StepRows, session_equity: Tensor) -> Tensor:
         if self.terms.contracts is not None:
             return torch.full_like(rows.open, self.terms.contracts)
-        exposure = rows.exposure if self.terms.sized_by_volatility else None
-        return notional_quantity(self.money[SESSION], exposure, rows.open, self.terms.multiplier)
+        exposure = self.table.exposure_at(bar)
+        return notional_quantity(session_equity, exposure, rows.open, self.terms.multiplier)
 
     def _affordable(self, rows: StepRows, target: Tensor, unit: Tensor) -> Tensor:
         """Refuse entries whose initial margin exceeds the equity at the fill."""
         price = rows.open * self.terms.multiplier
-        equity = self.money[CASH] + self.money[QUANTITY] * price
-        refused = (target != self.position) & (unit * price * self.terms.initial_margin > equity)
+        equity = self.state.cash + self.state.quantity * price
+        margin = unit * price * self.terms.initial_margin
+        refused = (target != self.state.position) & (margin > equity)
         return target.masked_fill(refused, 0)
 
-    def _liquidate(self, rows: StepRows, cost_scale: float) -> tuple[Tensor, Tensor]:
-        """Close what the margin no longer carries; return where, and its cost at scale 1."""
-        cash, quantity = self.money[CASH], self.money[QUANTITY]
-        margin = self.terms.maintenance_margin
-        long = quantity > 0.0
-        extreme = torch.where(long, rows.low, rows.high)
-        value = quantity * extreme * self.terms.multiplier
-        liquidated = cash + value < value.abs() * margin
-        # Only a few bars in a million come here; on a GPU the test would cost a wait.
-        if liquidated.device.type == "cpu" and not bool(liquidated.any()):
-            return liquidated, torch.zeros_like(cash)
-        # Equity(trigger) = margin x notional(trigger), solved for the price.
-        trigger = -cash / (
-            quantity * self.terms.multiplier * torch.where(long, 1 - margin, 1 + margin)
-        )
+    def _margin_call(self, held: AccountState, rows: StepRows) -> Tensor:
+        """Return where equity at the bar's adverse extreme is below the margin, bool [env]."""
+        extreme = torch.where(held.quantity > 0.0, rows.low, rows.high)
+        value = held.quantity * extreme * self.terms.multiplier
+        return held.cash + value < value.abs() * self.terms.maintenance_margin
+
+    def _liquidate(
+        self,
+        held: AccountState,
+        bar: Tensor,
+        rows: StepRows,
+        liquidated: Tensor,
+        cost_scale: float,
+    ) -> tuple[AccountState, Tensor]:
+        """Close what the margin no longer carries; return the state and the cost at scale 1."""
+        margin, multiplier = self.terms.maintenance_margin, self.terms.multiplier
+        long = held.quantity > 0.0
+        # The price at which cash + value = margin x |value|.
+        share = torch.where(long, 1.0 - margin, 1.0 + margin)
+        trigger = -held.cash / (held.quantity * multiplier * share)
         worse = torch.where(long, trigger.minimum(rows.open), trigger.maximum(rows.open))
-        sold = torch.where(liquidated, quantity, 0.0)
-        forced_cost = sold.abs() * rows.forced_cost
-        proceeds = torch.where(liquidated, sold * worse * self.terms.multiplier, 0.0)
-        cash.add_(proceeds).sub_(forced_cost * cost_scale)
-        quantity.masked_fill_(liquidated, 0.0)
-        self.counts.masked_fill_(liquidated, 0)
-        return liquidated, forced_cost
+        sold = torch.where(liquidated, held.quantity, 0.0)
+        proceeds = torch.where(liquidated, sold * worse * multiplier, 0.0)
+        forced_cost = sold.abs() * self.table.forced_cost_at(bar)
+        cash = held.cash + proceeds - forced_cost * cost_scale
+        closed = replace(
+            held,
+            cash=cash,
+            quantity=held.quantity - sold,
+            position=held.position.masked_fill(liquidated, 0),
+            bars_held=held.bars_held.masked_fill(liquidated, 0),
+        )
+        return closed, forced_cost
 
     def close_out(self, where: Tensor) -> None:
         """Turn positions into cash at the last mark, without cost, where the account is lost."""
-        torch.where(where, self.money[EQUITY], self.money[CASH], out=self.money[CASH])
-        self.money[QUANTITY].masked_fill_(where, 0.0)
-        self.counts.masked_fill_(where, 0)
+        state = self.state
+        self.state = replace(
+            state,
+            cash=torch.where(where, state.equity, state.cash),
+            quantity=torch.where(where, 0.0, state.quantity),
+            position=state.position.masked_fill(where, 0),
+            bars_held=state.bars_held.masked_fill(where, 0),
+        )
 
     def restart(self, where: Tensor) -> None:
         """Begin anew with the capital, flat, where `where` holds, bool [env]."""
-        torch.where(where, self._fresh, self.money, out=self.money)
-        self.counts.masked_fill_(where, 0)
-        self.peak.restart(where, self.terms.capital)
+        keep = ~where
+        state, capital = self.state, self.terms.capital
+        self.state = AccountState(
+            cash=torch.where(keep, state.cash, capital),
+            quantity=torch.where(keep, state.quantity, 0.0),
+            entry_price=state.entry_price,
+            session_equity=torch.where(keep, state.session_equity, capital),
+            equity=torch.where(keep, state.equity, capital),
+            drawdown=torch.where(keep, state.drawdown, 0.0),
+            position=state.position * keep,
+            bars_held=state.bars_held * keep,
+        )
+        self.peak.restart(where, capital)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return copies of all state."""
-        own = {"money": self.money.clone(), "counts": self.counts.clone()}
+        """Return all state, tensors only."""
+        own = {item.name: getattr(self.state, item.name).clone() for item in fields(AccountState)}
         return own | {f"peak.{key}": value for key, value in self.peak.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore :meth:`state_dict`."""
-        self.money.copy_(state["money"])
-        self.counts.copy_(state["counts"])
-        prefix = "peak."
+        device = self._fresh.cash.device
+        names = [item.name for item in fields(AccountState)]
+        self.state = AccountState(**{name: state[name].to(device).clone() for name in names})
         self.peak.load_state_dict(
-            {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+            {key[5:]: value for key, value in state.items() if key.startswith("peak.")}
         )

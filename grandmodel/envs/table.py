@@ -23,18 +23,16 @@ class StepRows(NamedTuple):
     high: Tensor
     low: Tensor
     close: Tensor
-    unit_cost: Tensor
-    forced_cost: Tensor
+    unit_cost: Tensor  # currency per unit traded at that open
     atr14: Tensor
-    trailing_sd: Tensor  # float64 [env], of row t, as the next
-    exposure: Tensor  # notional of a position of 1 in units of equity
+    trailing_sd: Tensor  # float64 [env], of row t
     new_session: Tensor  # bool [env]: row t+1 begins a session
-    no_entry: Tensor  # bool [env]
-    force_flat: Tensor  # bool [env]
+    no_entry: Tensor | None  # bool [env]; None: entries are free
+    force_flat: Tensor | None  # bool [env]; None: positions may stay
 
 
 class StepTable:
-    """Rows [first, last) of a tape, one contiguous float64 row [10] per step.
+    """Rows [first, last) of a tape, one contiguous float64 row [8] per step.
 
     Row t holds what lies between its close and the close of t+1. Nothing at or after `last` is
     read; the last row repeats itself, so that an account that is flat there stays as it is.
@@ -50,34 +48,47 @@ class StepTable:
         self, tape: Tape, config: EnvConfig, sd_floor: float, rows: tuple[int, int]
     ) -> None:
         self.first, self.last = rows
-        here, count = slice(*rows), rows[1] - rows[0]
-        following = torch.arange(self.first + 1, self.last + 1, device=tape.close.device)
-        following.clamp_max_(self.last - 1)
+        self._edge = session_edge(config, tape)
         market, forced = unit_costs(tape, *rows)
-        self._rows = torch.empty(count, 10, dtype=torch.float64, device=tape.close.device)
+        self._forced_cost = _ahead(forced)
+        self._exposure = target_exposure(config, tape, sd_floor, *rows)
+        here = slice(*rows)
         ahead = (tape.open, tape.high, tape.low, tape.close)
+        count = self.last - self.first
+        self._rows = torch.empty(count, 8, dtype=torch.float64, device=tape.close.device)
         for column, values in enumerate(ahead):
-            self._rows[:, column] = values[following]
-        following -= self.first
-        self._rows[:, 4] = market[following]
-        self._rows[:, 5] = forced[following]
-        self._rows[:, 6] = tape.atr14[here][following]
-        self._rows[:, 7] = tape.trailing_sd[here]
-        self._rows[:, 8] = target_exposure(config, tape, sd_floor, *rows)
-        self._rows[:, 9] = self._flags(tape, config)
+            self._rows[:, column] = _ahead(values[here])
+        self._rows[:, 4] = _ahead(market)
+        self._rows[:, 5] = _ahead(tape.atr14[here])
+        self._rows[:, 6] = tape.trailing_sd[here]
+        self._rows[:, 7] = self._flags(tape)
 
-    def _flags(self, tape: Tape, config: EnvConfig) -> Tensor:
-        no_entry, force_flat = edge_limits(tape, session_edge(config, tape), self.first, self.last)
+    def _flags(self, tape: Tape) -> Tensor:
+        no_entry, force_flat = edge_limits(tape, self._edge, self.first, self.last)
         new_session = tape.last_of_session[self.first : self.last]
         return new_session * NEW_SESSION + no_entry * NO_ENTRY + force_flat * FORCE_FLAT
 
     def at(self, bar: Tensor) -> StepRows:
         """Return the steps that begin at tape rows `bar`, int64 [env]."""
         columns = self._rows.index_select(0, bar - self.first).t().contiguous()
-        flags = columns[9].to(torch.int64)
+        flags = columns[7].to(torch.int64)
+        flat = self._edge == "flat"
         return StepRows(
-            *columns[:9],
-            (flags & NEW_SESSION).bool(),
-            (flags & NO_ENTRY).bool(),
-            (flags & FORCE_FLAT).bool(),
+            *columns[:7],
+            new_session=(flags & NEW_SESSION).bool(),
+            no_entry=None if flat else (flags & NO_ENTRY).bool(),
+            force_flat=(flags & FORCE_FLAT).bool() if flat else None,
         )
+
+    def exposure_at(self, bar: Tensor) -> Tensor | None:
+        """Return the notional of a position of 1 in units of equity; None: it is 1."""
+        return None if self._exposure is None else self._exposure[bar - self.first]
+
+    def forced_cost_at(self, bar: Tensor) -> Tensor:
+        """Return the cost of one unit in a liquidation over row t+1, float64 [env]."""
+        return self._forced_cost[bar - self.first]
+
+
+def _ahead(values: Tensor) -> Tensor:
+    """Return each row's next value; the last repeats itself."""
+    return torch.cat([values[1:], values[-1:]])
