@@ -1,0 +1,1 @@
+"""Files into bars: CSV and Parquet, refused in one sentence where they cannot be read."""

@@ -1,0 +1,134 @@
+"""Bars of one instrument: validated once, read-only ever after.
+
+Source: `docs/definitions.md`, "Bars".
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grandmodel.core.checks import require, require_choice
+from grandmodel.core.clock import MINUTE_NS, close_time_ns
+from grandmodel.market.defects import refuse_defects
+from grandmodel.market.instruments import Instrument
+
+VOLUME_KINDS = ("traded", "ticks", "none")
+ADJUSTMENTS = ("none", "additive", "ratio", "unknown")
+PRICES = ("open", "high", "low", "close")
+COLUMNS = (*PRICES, "volume")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Closed bars of one length, sorted by their open; every array is read-only.
+
+    Raises:
+        UserError: a value that no market produces, named by source, row and column.
+    """
+
+    open_time_ns: NDArray[np.int64]  # [bar] UTC
+    open: NDArray[np.float64]  # [bar] quote currency, as the next three
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]  # [bar] in units of `volume_kind`
+    minutes: int
+    instrument: Instrument
+    volume_kind: str = "traded"  # traded | ticks | none
+    adjustment: str = "unknown"  # none | additive | ratio | unknown
+    source: str = "bars"  # file or maker, for messages and records
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays and refuse defects."""
+        require_choice("data.volume_kind", self.volume_kind, VOLUME_KINDS)
+        require_choice("data.adjustment", self.adjustment, ADJUSTMENTS)
+        require(self.minutes >= 1, f"{self.source}: bars must last whole minutes")
+        object.__setattr__(self, "open_time_ns", _frozen(self.open_time_ns, np.int64))
+        for name in COLUMNS:
+            object.__setattr__(self, name, _frozen(getattr(self, name), np.float64))
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        refuse_defects(self.source, self.open_time_ns, columns)
+
+    def __len__(self) -> int:
+        return len(self.open_time_ns)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of bar length, times, prices and volume, in hexadecimal."""
+        digest = hashlib.sha256(f"{self.minutes}/{len(self)}".encode())
+        for name in ("open_time_ns", *COLUMNS):
+            digest.update(memoryview(getattr(self, name)).cast("B"))
+        return digest.hexdigest()
+
+    @property
+    def close_time_ns(self) -> NDArray[np.int64]:
+        """Nominal close of each bar, UTC, [bar]: from then on it is known."""
+        return close_time_ns(self.open_time_ns, self.minutes)
+
+    def slice(self, start: int, stop: int) -> "Bars":
+        """Return bars [start, stop)."""
+        part = slice(start, stop)
+        columns = {name: getattr(self, name)[part] for name in COLUMNS}
+        return replace(self, open_time_ns=self.open_time_ns[part], **columns)
+
+    def between(self, start_ns: int | None, end_ns: int | None) -> "Bars":
+        """Return the bars that open in [start_ns, end_ns); None leaves that side open."""
+        start = 0 if start_ns is None else int(np.searchsorted(self.open_time_ns, start_ns))
+        stop = len(self) if end_ns is None else int(np.searchsorted(self.open_time_ns, end_ns))
+        return self.slice(start, max(start, stop))
+
+
+def _frozen(values: NDArray, kind: type) -> NDArray:
+    """Return a contiguous read-only array that nobody else can write to."""
+    array = np.ascontiguousarray(values, kind)
+    if array.flags.writeable:
+        array = array.copy() if array is values or array.base is not None else array
+        array.flags.writeable = False
+    return array
+
+
+def resample(bars: Bars, minutes: int) -> Bars:
+    """Return bars of `minutes` made of shorter ones, as far as they are known.
+
+    Bars begin at multiples of `minutes` of the UTC day (half hours for 30). One exists if it
+    holds at least one shorter bar and the data reach its nominal close: a last, partial bar is
+    dropped. Bars that already have this length are returned as they are.
+
+    Raises:
+        UserError: the bars are longer than `minutes`, or do not fit into its grid.
+    """
+    if bars.minutes == minutes:
+        return bars
+    where = bars.source
+    require(
+        bars.minutes < minutes,
+        f"{where}: bars of {bars.minutes} minutes are coarser than the {minutes} minutes of the "
+        f"decisions: give a file of {minutes}-minute bars or shorter ones",
+    )
+    require(
+        minutes % bars.minutes == 0,
+        f"{where}: bars of {bars.minutes} minutes do not add up to {minutes} minutes: give bars "
+        f"whose length divides {minutes}",
+    )
+    width = minutes * MINUTE_NS
+    bucket = bars.open_time_ns // width
+    first = np.flatnonzero(np.diff(bucket, prepend=bucket[:1] - 1))
+    ends = (bucket[first] + 1) * width
+    if len(first) and bars.open_time_ns[-1] + bars.minutes * MINUTE_NS < ends[-1]:
+        bars = bars.slice(0, int(first[-1]))
+        first, bucket = first[:-1], bucket[: len(bars)]
+    last = np.append(first[1:], len(bars)) - 1 if len(first) else first
+    empty = len(first) == 0
+    return replace(
+        bars,
+        open_time_ns=bucket[first] * width,
+        open=bars.open[first],
+        high=bars.high if empty else np.maximum.reduceat(bars.high, first),
+        low=bars.low if empty else np.minimum.reduceat(bars.low, first),
+        close=bars.close[last],
+        volume=bars.volume if empty else np.add.reduceat(bars.volume, first),
+        minutes=minutes,
+    )

@@ -1,0 +1,122 @@
+"""Which bars to read and how: the `data` part of the configuration, without synthetic markets."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grandmodel.core.checks import UserError, require, require_choice
+from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
+
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
+KINDS = ("csv", "parquet", "synthetic")
+
+
+@dataclass(kw_only=True)
+class SplitConfig:
+    """Sessions for training, validation and test: three shares, or dates.
+
+    A share is a part of all usable sessions. A date is the first session of the FOLLOWING part:
+    ``train: 2018-01-01`` trains on the sessions before it, and validation begins there;
+    ``validation`` likewise ends where test begins; ``test`` ends before its date, or at the end
+    of the bars where it is left at a share. Shares and dates do not mix otherwise.
+    """
+
+    train: float | str = 0.6
+    validation: float | str = 0.2
+    test: float | str = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none, dates out of order, and mixtures."""
+        if isinstance(self.train, str) or isinstance(self.validation, str):
+            dates = [self.train, self.validation, self.test]
+            dates = dates if isinstance(self.test, str) else dates[:2]
+            for key, value in zip(("train", "validation", "test"), dates, strict=False):
+                iso_time(f"data.split.{key}", value if isinstance(value, str) else None)
+            require(
+                dates == sorted(dates, key=str) and len(set(dates)) == len(dates),
+                f"data.split dates must follow one another, were {', '.join(map(str, dates))}",
+            )
+            return
+        require(
+            not isinstance(self.test, str),
+            "data.split.test is a date: give data.split.train and data.split.validation as dates "
+            "too",
+        )
+        for key in ("train", "validation", "test"):
+            value = getattr(self, key)
+            fits = 0.0 <= value <= 1.0
+            require(fits, f"data.split.{key} must lie in [0, 1] or be a date, was {value}")
+        total = float(self.train) + float(self.validation) + float(self.test)
+        require(total <= 1.0 + 1e-9, f"data.split shares must add up to at most 1, were {total:g}")
+
+    @property
+    def by_date(self) -> bool:
+        """True where the parts are given by dates."""
+        return isinstance(self.train, str)
+
+
+@dataclass(kw_only=True)
+class DataConfig:
+    """Where bars come from and how they are to be understood."""
+
+    kind: str = "synthetic"  # csv | parquet | synthetic
+    path: str | None = None  # file of kind csv or parquet
+    stamp: str = "open"  # open | close: which end of a bar its time names
+    timezone: str = "UTC"  # of times without one
+    time_column: str | None = None  # where several columns could be the time
+    start: str | None = None  # first day or time to decide on; earlier bars feed the features
+    end: str | None = None  # a day: the last one used; a time: bars that open before it
+    symbol: str | None = None  # which symbol of a file with several
+    adjustment: str = "unknown"  # none | additive | ratio | unknown
+    volume_kind: str | None = None  # traded | ticks | none; None: decided from the warm-up bars
+    raw_level_at: str | None = None  # TIME=PRICE: what the contract really cost at some close
+    cache: bool = True
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range; whether the file exists is checked when it is read."""
+        require_choice("data.kind", self.kind, KINDS)
+        require_choice("data.stamp", self.stamp, ("open", "close"))
+        require_choice("data.adjustment", self.adjustment, ADJUSTMENTS)
+        if self.volume_kind is not None:
+            require_choice("data.volume_kind", self.volume_kind, VOLUME_KINDS)
+        for key in ("start", "end"):
+            value = getattr(self, key)
+            if value is not None:
+                iso_time(f"data.{key}", value)
+        if self.start is not None and self.end is not None:
+            require(
+                iso_time("data.start", self.start) <= iso_time("data.end", self.end),
+                f"data.end must not lie before data.start {self.start}, was {self.end}",
+            )
+        if self.raw_level_at is not None:
+            parse_raw_level(self.raw_level_at)
+
+
+def iso_time(key: str, value: str | None) -> np.datetime64:
+    """Return a day or time in ISO form, UTC, as datetime64[ns]; refuse anything else."""
+    try:
+        if not ISO.match(str(value)):  # numpy reads "now" and "today" too
+            raise ValueError(value)
+        return np.datetime64(str(value).removesuffix("Z"), "ns")
+    except ValueError as error:
+        raise UserError(f"{key} must be a date such as 2024-01-31, was {value}") from error
+
+
+def is_day(value: str) -> bool:
+    """Tell a day (``2024-01-31``) from a time within one."""
+    return "T" not in value and " " not in value and ":" not in value
+
+
+def parse_raw_level(text: str) -> tuple[int, float]:
+    """Return time (ns UTC) and price of ``TIME=PRICE``."""
+    time, _, price = text.partition("=")
+    try:
+        level = float(price)
+    except ValueError:
+        level = -1.0
+    require(
+        level > 0.0, f"data.raw_level_at must read TIME=PRICE, e.g. 2024-12-02=6047.25, was {text}"
+    )
+    return int(iso_time("data.raw_level_at", time.strip()).astype(np.int64)), level

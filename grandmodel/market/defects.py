@@ -1,0 +1,94 @@
+"""What no market produces, refused in one sentence that names file, row and column.
+
+Rows count from 1 without a header. Source: `docs/definitions.md`, "Bars".
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grandmodel.core.checks import UserError
+
+RowName = Callable[[int], str]
+
+
+def row_name(index: int) -> str:
+    """Return how a message names a row of the data, counted from 1."""
+    return f"row {index + 1}"
+
+
+def utc_text(time_ns: int) -> str:
+    """Return a UTC time as text, to the second."""
+    return str(np.datetime64(int(time_ns), "ns").astype("datetime64[s]")).replace("T", " ")
+
+
+def refuse_defects(
+    source: str,
+    open_time_ns: NDArray[np.int64],
+    columns: Mapping[str, NDArray[np.float64]],
+    name_row: RowName = row_name,
+) -> None:
+    """Refuse bars that are unsorted, doubled, not finite, not positive or contradictory.
+
+    Args:
+        source: file or maker of the bars, for the message.
+        open_time_ns: opens of the bars, [bar].
+        columns: open, high, low, close, volume, each [bar].
+        name_row: how to name row i in the message.
+    """
+    count = len(open_time_ns)
+    for name, values in columns.items():
+        if len(values) != count:
+            raise UserError(f"{source}: column {name} has {len(values)} values for {count} times")
+    _refuse_times(source, open_time_ns, name_row)
+    low, high, body = columns["low"], columns["high"], (columns["open"], columns["close"])
+    plausible = all(bool(np.isfinite(values).all()) for values in columns.values())
+    plausible = plausible and bool(
+        (low > 0.0).all()
+        and (columns["volume"] >= 0.0).all()
+        and (low <= np.minimum(*body)).all()
+        and (high >= np.maximum(*body)).all()
+    )
+    if not plausible:
+        _explain(source, columns, name_row)
+
+
+def _refuse_times(source: str, times: NDArray[np.int64], name_row: RowName) -> None:
+    steps = np.diff(times)
+    if (steps > 0).all():
+        return
+    first = int(np.argmax(steps <= 0)) + 1
+    place = f"{source}: {name_row(first)}, column time"
+    stamp = utc_text(times[first])
+    if steps[first - 1] == 0:
+        raise UserError(f"{place}: {stamp} UTC stands there twice: keep one bar per time")
+    raise UserError(
+        f"{place}: {stamp} UTC comes after {utc_text(times[first - 1])}: sort the bars by time"
+    )
+
+
+def _explain(source: str, columns: Mapping[str, NDArray], name_row: RowName) -> None:
+    """Raise the sentence for the first defect, column by column."""
+    for name, values in columns.items():
+        floor_ok = values >= 0.0 if name == "volume" else values > 0.0
+        _refuse(source, name_row, ~np.isfinite(values), name, values, "is not a finite number")
+        rule = "is negative" if name == "volume" else "is not above 0, returns need prices above 0"
+        _refuse(source, name_row, ~floor_ok, name, values, rule)
+    high, low = columns["high"], columns["low"]
+    _refuse(source, name_row, high < low, "high", high, "lies below the low of the bar")
+    for name in ("open", "close"):
+        outside = (columns[name] > high) | (columns[name] < low)
+        rule = "lies outside low and high of the bar"
+        _refuse(source, name_row, outside, name, columns[name], rule)
+
+
+def _refuse(
+    source: str, name_row: RowName, bad: NDArray, name: str, values: NDArray, rule: str
+) -> None:
+    if not bad.any():
+        return
+    row = int(np.argmax(bad))
+    raise UserError(
+        f"{source}: {name_row(row)}, column {name}: {values[row]:g} {rule}: mend or remove the row"
+    )

@@ -1,0 +1,159 @@
+"""Trading hours: which UTC intervals a calendar is open, and to which day a bar belongs.
+
+Holidays and early closes come from the `exchange_calendars` library. Source:
+`docs/definitions.md`, "Sessions".
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import exchange_calendars
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from grandmodel.core.clock import DAY_NS, HOUR_NS, MINUTE_NS
+
+MARGIN_DAYS = 14  # room for holidays around the first and the last bar
+LIBRARY_NAME = {"CMES": "CMES", "XNYS": "XNYS", "24/5": "24/5", "23/5": "24/5"}
+SESSION_ZONE = {"XNYS": "America/New_York", "24/5": "America/New_York"}
+SESSION_ZONE |= {"CMES": "America/New_York", "23/5": "America/New_York"}
+EVENING_OPEN = {"CMES": 18, "23/5": 18, "24/5": 17}  # New York hour that begins the next session
+NEW_YORK = "America/New_York"
+CME_PAUSE_ENDED = "2021-06-26"  # until then 16:15 to 16:30 New York had no trading
+PLANTED_HOURS = 23
+
+
+class Hours(NamedTuple):
+    """Open intervals [open, close), sorted and disjoint; None stands for always open."""
+
+    open_ns: NDArray[np.int64]  # UTC, [interval]
+    close_ns: NDArray[np.int64]
+
+
+def session_dates(open_ns: NDArray[np.int64], calendar: str) -> NDArray[np.int64]:
+    """Return the trading day of each bar, days since 1970-01-01, never decreasing.
+
+    Markets that open in the evening (New York) count what follows as the next day. A bar on a
+    day without a session belongs to the next session.
+    """
+    if not len(open_ns):
+        return np.zeros(0, dtype=np.int64)
+    if calendar not in LIBRARY_NAME:
+        return open_ns // DAY_NS
+    local = _wall_clock(open_ns, NEW_YORK)
+    evening = EVENING_OPEN.get(calendar)
+    shift = 0 if evening is None else 24 - evening
+    day = (local + shift * HOUR_NS) // DAY_NS
+    sessions = _schedule(calendar, *_span(open_ns)).day
+    return sessions[np.searchsorted(sessions, day)]
+
+
+def regular_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
+    """Return the regular session of the calendar around the bars, None for always.
+
+    Exchanges in New York and index futures: the hours of the New York Stock Exchange, early
+    closes included. All other calendars know no other hours than their own.
+    """
+    if calendar not in ("CMES", "XNYS") or not len(open_ns):
+        return None
+    schedule = _schedule("XNYS", *_span(open_ns))
+    return Hours(schedule.open_ns, schedule.close_ns)
+
+
+def trading_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
+    """Return when the market of the calendar trades around the bars; None: nobody knows.
+
+    Raises:
+        KeyError: the calendar is unknown.
+    """
+    if calendar == "days" or not len(open_ns):
+        return None
+    first, last = _span(open_ns)
+    if calendar == "24/7":
+        edges = np.array([first, last], dtype="datetime64[ns]").astype(np.int64)
+        return Hours(edges[:1], edges[1:])
+    if calendar == "planted":
+        days = np.arange(first, last, dtype="datetime64[D]").astype(np.int64)
+        opens = days[(days + 3) % 7 < 5] * DAY_NS
+        return Hours(opens, opens + PLANTED_HOURS * HOUR_NS)
+    schedule = _schedule(calendar, first, last)
+    if calendar == "XNYS":
+        return Hours(schedule.open_ns, schedule.close_ns)
+    return _evening_hours(calendar, schedule)
+
+
+def inside(time_ns: NDArray[np.int64], hours: Hours | None) -> NDArray[np.bool_]:
+    """Tell which times lie in an open interval, [time]."""
+    if hours is None:
+        return np.ones(len(time_ns), dtype=bool)
+    which = np.searchsorted(hours.open_ns, time_ns, side="right") - 1
+    return (which >= 0) & (time_ns < hours.close_ns[np.maximum(which, 0)])
+
+
+def open_time_before(time_ns: NDArray[np.int64], hours: Hours) -> NDArray[np.int64]:
+    """Return how long the market has been open until each time, ns, [time]."""
+    lengths = hours.close_ns - hours.open_ns
+    before = np.concatenate([[0], np.cumsum(lengths)])
+    which = np.searchsorted(hours.open_ns, time_ns, side="right") - 1
+    known = np.maximum(which, 0)
+    within = np.clip(time_ns - hours.open_ns[known], 0, lengths[known])
+    return np.where(which >= 0, before[known] + within, 0)
+
+
+class _Schedule(NamedTuple):
+    day: NDArray[np.int64]  # days since 1970-01-01, [session]
+    open_ns: NDArray[np.int64]
+    close_ns: NDArray[np.int64]
+
+
+def _span(open_ns: NDArray[np.int64]) -> tuple[str, str]:
+    """Return ISO dates of whole years around the bars, so that few calendars are built."""
+    first, last = (int(t) for t in (open_ns[0], open_ns[-1]))
+    edges = np.array([first - MARGIN_DAYS * DAY_NS, last + MARGIN_DAYS * DAY_NS])
+    years = edges.astype("datetime64[ns]").astype("datetime64[Y]")
+    return f"{years[0]}-01-01", f"{years[1] + 1}-01-31"
+
+
+@lru_cache(maxsize=32)
+def _schedule(calendar: str, first: str, last: str) -> _Schedule:
+    """Return the sessions of a library calendar between two dates."""
+    library = exchange_calendars.get_calendar(LIBRARY_NAME[calendar], start=first, end=last)
+    table = library.schedule
+    day = pd.DatetimeIndex(table.index).as_unit("ns").asi8 // DAY_NS
+    opens = pd.DatetimeIndex(table["open"]).as_unit("ns").asi8
+    closes = pd.DatetimeIndex(table["close"]).as_unit("ns").asi8
+    for array in (day, opens, closes):
+        array.flags.writeable = False
+    return _Schedule(day, opens, closes)
+
+
+def _evening_hours(calendar: str, schedule: _Schedule) -> Hours:
+    """Return the hours of sessions that open on the evening before, New York time.
+
+    24/5 closes when the next day begins, 17:00. CMES and 23/5 pause from 17:00 to 18:00; an early
+    close of CMES is the library's. CMES paused from 16:15 to 16:30 until June 2021.
+    """
+    evening = EVENING_OPEN[calendar]
+    opens = _utc(schedule.day * DAY_NS - (24 - evening) * HOUR_NS, NEW_YORK)
+    closes = _utc(schedule.day * DAY_NS + 17 * HOUR_NS, NEW_YORK)
+    if calendar != "CMES":
+        return Hours(opens, closes)
+    closes = np.minimum(closes, schedule.close_ns)
+    ended = np.datetime64(CME_PAUSE_ENDED, "D").astype(np.int64)
+    pause = _utc(schedule.day * DAY_NS + 16 * HOUR_NS + 15 * MINUTE_NS, NEW_YORK)
+    paused = (schedule.day < ended) & (closes > pause + 15 * MINUTE_NS)
+    return Hours(
+        np.sort(np.concatenate([opens, pause[paused] + 15 * MINUTE_NS])),
+        np.sort(np.concatenate([closes, pause[paused]])),
+    )
+
+
+def _wall_clock(time_ns: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    utc = pd.DatetimeIndex(time_ns.view("datetime64[ns]")).tz_localize("UTC")
+    return utc.tz_convert(zone).tz_localize(None).as_unit("ns").asi8
+
+
+def _utc(wall_ns: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    wall = pd.DatetimeIndex(wall_ns.view("datetime64[ns]")).tz_localize(zone)
+    return wall.tz_convert("UTC").as_unit("ns").asi8
