@@ -1,0 +1,330 @@
+"""The one loop from a team and a tape to decisions and equity.
+
+Validation during training, evaluation, backtest and references all run it, so their numbers
+agree to the last digit. Source: ``docs/definitions.md``, Judging.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grandmodel.core.checks import require_choice
+from grandmodel.core.random import torch_stream
+from grandmodel.core.types import Segment
+from grandmodel.decision.challenger import EXECUTION_RULES, LITERAL_GATE
+from grandmodel.decision.limits import apply_limits
+from grandmodel.decision.pool import pool_logits
+from grandmodel.decision.rules import Rule
+from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.market_env import MarketEnv
+from grandmodel.envs.observation import MarketView
+from grandmodel.envs.reward import Reward, RewardScale, StepFacts
+from grandmodel.envs.starts import SegmentStarts
+from grandmodel.evaluation.judgement import Detail, Judgement
+from grandmodel.features.tape import Tape
+from grandmodel.systems.blocks import BLOCK
+from grandmodel.systems.modifiers import Adjustment
+from grandmodel.systems.team import Team
+
+ROWS_AT_ONCE = 1 << 17  # tape rows whose embeddings are held at a time
+LEAST_STEPS_AT_ONCE = 2_048  # so that few blocks are evaluated twice at the seams
+ACCOUNT_COLUMNS = ("equity", "cost", "position", "liquidated")
+DETAIL_COLUMNS = ("probabilities", "ensemble", "target", "proceed", "rule")
+DTYPES = {
+    "equity": torch.float64,
+    "cost": torch.float64,
+    "position": torch.int8,
+    "liquidated": torch.bool,
+    "probabilities": torch.float32,
+    "ensemble": torch.float32,
+    "target": torch.int8,
+    "proceed": torch.bool,
+    "rule": torch.int8,
+}
+
+
+@dataclass(frozen=True)
+class JudgeRule:
+    """How the pooled probabilities become a target, one copy of all segments per rule."""
+
+    execute: str  # challenger | argmax | literal
+    gate: float = 1.0  # read by challenger and literal
+
+    def __post_init__(self) -> None:
+        require_choice("agent.execute", self.execute, tuple(EXECUTION_RULES))
+
+    @property
+    def label(self) -> str:
+        """Short name for tables."""
+        return self.execute if self.execute == "argmax" else f"{self.execute}@{self.gate:.2f}"
+
+
+ARGMAX = JudgeRule("argmax")
+LITERAL = JudgeRule("literal", LITERAL_GATE)
+
+
+def gate_rules(gates: Sequence[float]) -> tuple[JudgeRule, ...]:
+    """One challenger rule per gate, then argmax and the literal rule beside them."""
+    return (*(JudgeRule("challenger", float(gate)) for gate in gates), ARGMAX, LITERAL)
+
+
+class Unrewarded:
+    """Stands in for a reward where nothing learns: zero, with the scale that sizes may need."""
+
+    needs: tuple[str, ...] = ()
+
+    def __init__(self, sd_floor: float) -> None:
+        self.scale = RewardScale(sd_floor, 1.0)
+        self._none = torch.zeros(0)
+
+    def __call__(self, facts: StepFacts) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return nothing worth reading."""
+        del facts
+        return self._none, self._none, {}
+
+
+class Judge:
+    """Runs teams over fixed segments of a tape, every rule as a parallel copy.
+
+    What depends on the tape alone is made once; a call judges the team as it is now.
+
+    Args:
+        tape: bars and columns; everything is computed where it lives.
+        segments: stretches of tape rows, each begins and ends flat; those of a path together.
+        env: money, sizes, session edges; rewards play no part.
+        rules: one copy of all segments each.
+        sd_floor: smallest trailing sd of the training bars, read by size=vol_target.
+        detail: keep probabilities and rules of every decision (else the accounts alone).
+        cost_scale: factor on all costs.
+        block: rows per block of a trunk's batch.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        segments: Sequence[Segment],
+        env: EnvConfig,
+        rules: Sequence[JudgeRule],
+        *,
+        sd_floor: float = 0.0,
+        detail: bool = False,
+        cost_scale: float = 1.0,
+        block: int = BLOCK,
+    ) -> None:
+        self.tape, self.segments, self.config = tape, tuple(segments), env
+        self.rules = tuple(rules)
+        self.detail = detail
+        self.block = block
+        device = tape.close.device
+        starts = SegmentStarts(self.segments, len(self.rules), device)
+        self.steps = starts.steps
+        reward = cast("Reward", Unrewarded(sd_floor))
+        generator = torch_stream(0, "judge", device)
+        self._env = MarketEnv(tape, env, reward, starts=starts, generator=generator, device=device)
+        self._env.cost_scale = cost_scale
+        self._start = torch.tensor([s.start for s in self.segments], device=device)
+        self._last = torch.tensor([s.stop - 1 for s in self.segments], device=device)
+        self._groups = _groups(self.rules, len(self.segments), device)
+        self._views: dict[object, MarketView] = {}
+
+    @property
+    def env_steps(self) -> int:
+        """Decisions of one copy over all segments."""
+        return sum(segment.stop - segment.start - 1 for segment in self.segments)
+
+    @torch.inference_mode()
+    def __call__(self, team: Team) -> Judgement:
+        """Judge ``team`` with dropout off."""
+        was_training = team.training
+        team.eval()
+        run = _Run(self, team, [self._view(spec) for spec in team.specs])
+        for first in range(0, self.steps, run.steps_at_once):
+            run.stretch(first, min(first + run.steps_at_once, self.steps))
+        team.train(was_training)
+        return run.judgement()
+
+    def _view(self, spec: object) -> MarketView:
+        if spec not in self._views:
+            self._views[spec] = MarketView(self.tape, spec)  # pyright: ignore[reportArgumentType]
+        return self._views[spec]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Neighbouring environments that share an execution rule."""
+
+    execute: str
+    envs: slice
+    gate: Tensor  # float32 [env of the group]
+
+
+def _groups(
+    rules: tuple[JudgeRule, ...], segments: int, device: torch.device
+) -> tuple[_Group, ...]:
+    """Join neighbouring rules of one kind, so that each kind costs one call per step."""
+    groups: list[_Group] = []
+    at = 0
+    while at < len(rules):
+        end = at
+        while end < len(rules) and rules[end].execute == rules[at].execute:
+            end += 1
+        gates = torch.tensor([rule.gate for rule in rules[at:end]], dtype=torch.float32)
+        envs = slice(at * segments, end * segments)
+        gate = gates.repeat_interleave(segments).to(device)
+        groups.append(_Group(rules[at].execute, envs, gate))
+        at = end
+    return tuple(groups)
+
+
+class _Run:
+    """One judgement in progress."""
+
+    def __init__(self, judge: Judge, team: Team, views: list[MarketView]) -> None:
+        self.judge, self.team, self.views = judge, team, views
+        self.heads = team.heads()
+        self.weights = team.weights
+        self.copies, self.count = len(judge.rules), len(judge.segments)
+        self.envs = self.copies * self.count
+        self.steps_at_once = max(LEAST_STEPS_AT_ONCE, ROWS_AT_ONCE // self.count)
+        self.observation = judge._env.reset()
+        self.low_confidence = torch.zeros(self.envs, dtype=torch.int64, device=judge._start.device)
+        self.columns: dict[str, np.ndarray] = {}
+
+    def stretch(self, first: int, last: int) -> None:
+        """Run the steps [first, last) of all segments in lockstep."""
+        judge, team, env = self.judge, self.team, self.judge._env
+        ahead = torch.arange(first, last, device=judge._start.device)[:, None]
+        rows = (judge._start + ahead).minimum(judge._last).flatten()
+        embeddings = self._by_step(team.blocked_embed_all(self.views, rows, judge.block))
+        adjustment = team.adjustment([view.modifiers(rows) for view in self.views])
+        adjustments = self._adjustments(adjustment, last - first)
+        kept: list[tuple[Tensor, ...]] = []
+        for embedding, adjust in zip(embeddings, adjustments, strict=True):
+            seen = self.observation
+            logits = team.logits_all(
+                self._copied(embedding), seen.account, adjust, heads=self.heads
+            )
+            pooled = pool_logits(logits, self.weights, team.pool)
+            target, proceed, rule = self._decide(pooled, seen.position)
+            edges = (env.force_flat, env.no_entry)
+            result = env.step(target)
+            self.observation = result.observation
+            row = (result.equity, result.cost, result.executed, result.liquidated)
+            if judge.detail:
+                limits = (seen.position, seen.bars_held, *edges)
+                row = (*row, logits, pooled, target, proceed, rule, *limits)
+            kept.append(row)
+        self._keep(first, kept)
+
+    def _by_step(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Split rows [step x segment, ...] into steps, [segment, ...] each."""
+        return values.view(-1, self.count, *values.shape[1:]).unbind(0)
+
+    def _adjustments(
+        self, adjustment: Adjustment | None, steps: int
+    ) -> Sequence[Adjustment | None]:
+        """Return each step's adjustment of the logits, for all environments."""
+        if adjustment is None:
+            return [None] * steps
+        factors, offsets = self._by_step(adjustment.factor), self._by_step(adjustment.offset)
+        return [
+            Adjustment(self._copied(factor), self._copied(offset))
+            for factor, offset in zip(factors, offsets, strict=True)
+        ]
+
+    def _copied(self, values: Tensor) -> Tensor:
+        """Repeat what the segments see for every copy, [segment, ...] -> [env, ...]."""
+        if self.copies == 1:
+            return values
+        return values.expand(self.copies, *values.shape).reshape(self.envs, *values.shape[1:])
+
+    def _decide(self, pooled: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Apply each group's rule; targets, comparisons and rules of all environments."""
+        groups = self.judge._groups
+        if len(groups) == 1:
+            only = groups[0]
+            *out, self.low_confidence = EXECUTION_RULES[only.execute](
+                pooled, position, only.gate, self.low_confidence
+            )
+            return out[0], out[1], out[2]
+        parts = []
+        for group in groups:
+            envs = group.envs
+            *out, count = EXECUTION_RULES[group.execute](
+                pooled[envs], position[envs], group.gate, self.low_confidence[envs]
+            )
+            self.low_confidence[envs] = count
+            parts.append(out)
+        target, proceed, rule = (torch.cat(column) for column in zip(*parts, strict=True))
+        return target, proceed, rule
+
+    def _keep(self, first: int, kept: list[tuple[Tensor, ...]]) -> None:
+        """Move the rows of a stretch into the result, [step, copy, segment, ...]."""
+        stacked = [torch.stack(column) for column in zip(*kept, strict=True)]
+        columns = dict(zip(ACCOUNT_COLUMNS, stacked[:4], strict=True))
+        if self.judge.detail:
+            columns |= self._told(columns["liquidated"], *stacked[4:])
+        for name, values in columns.items():
+            part = values.to(DTYPES[name]).cpu().numpy()
+            part = part.reshape(len(kept), self.copies, self.count, *part.shape[2:])
+            if name not in self.columns:
+                shape = (self.judge.steps, *part.shape[1:])
+                self.columns[name] = np.empty(shape, part.dtype)
+            self.columns[name][first : first + len(kept)] = part
+
+    def _told(
+        self,
+        liquidated: Tensor,
+        logits: Tensor,
+        pooled: Tensor,
+        target: Tensor,
+        proceed: Tensor,
+        rule: Tensor,
+        position: Tensor,
+        bars_held: Tensor,
+        force_flat: Tensor,
+        no_entry: Tensor,
+    ) -> dict[str, Tensor]:
+        """Each agent's probabilities, and what settled each action: limits come last."""
+        _, limit = apply_limits(
+            target.flatten(),
+            position.flatten(),
+            bars_held.flatten(),
+            self.judge.config.max_hold_bars,
+            force_flat.flatten(),
+            no_entry.flatten(),
+            self.judge.tape.instrument.long_only,
+        )
+        limit = limit.view_as(rule)
+        rule = torch.where(limit != Rule.NONE, limit, rule)
+        return {
+            "probabilities": torch.softmax(logits, dim=-1),
+            "ensemble": pooled,
+            "target": target,
+            "proceed": proceed,
+            "rule": rule.masked_fill(liquidated, Rule.LIQUIDATION),
+        }
+
+    def judgement(self) -> Judgement:
+        """Return everything, axes [copy, segment, step]."""
+        turned = {name: np.moveaxis(values, 0, 2) for name, values in self.columns.items()}
+        detail = None
+        if self.judge.detail:
+            detail = Detail(self.team.names, *(turned[name] for name in DETAIL_COLUMNS))
+        return Judgement(
+            segments=self.judge.segments,
+            rules=tuple(rule.label for rule in self.judge.rules),
+            gates=tuple(rule.gate for rule in self.judge.rules),
+            capital=self.judge.config.capital,
+            compounding=self.judge.config.size != "contracts",
+            max_hold_bars=self.judge.config.max_hold_bars,
+            equity=turned["equity"],
+            cost=turned["cost"],
+            position=turned["position"],
+            liquidated=turned["liquidated"],
+            detail=detail,
+        )

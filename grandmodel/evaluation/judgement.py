@@ -1,0 +1,186 @@
+"""What a judgement holds, and how it becomes tracks and decision rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from grandmodel.core.clock import MINUTE_NS
+from grandmodel.core.types import CLASS_NAMES, Segment
+from grandmodel.decision.rules import RULE_NAMES, Rule
+from grandmodel.evaluation.metrics import session_sharpe
+from grandmodel.evaluation.track import FLAT_REASONS, Market, Track, track_from_rows
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Every decision of every copy, axes [copy, segment, step, ...]."""
+
+    names: tuple[str, ...]  # the agents
+    probabilities: NDArray[np.float32]  # [..., agent, 3]
+    ensemble: NDArray[np.float32]  # [..., 3]
+    target: NDArray[np.int8]  # wanted, before the hard limits
+    proceed: NDArray[np.bool_]  # whether the execution rule's comparison held
+    rule: NDArray[np.int8]  # grandmodel.decision.rules.Rule that fired
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Accounts of all copies and segments, axes [copy, segment, step].
+
+    Step k of a segment is the decision on row ``start + k``; steps from ``stop - start - 1`` on
+    do not belong to it.
+    """
+
+    segments: tuple[Segment, ...]
+    rules: tuple[str, ...]  # label of each copy's execution rule
+    gates: tuple[float, ...]  # gate of each copy
+    capital: float
+    compounding: bool
+    max_hold_bars: int
+    equity: NDArray[np.float64]  # at the close of the bar after the decision
+    cost: NDArray[np.float64]
+    position: NDArray[np.int8]  # held over that bar
+    liquidated: NDArray[np.bool_]
+    detail: Detail | None
+
+    def lengths(self) -> list[int]:
+        """Decisions of each segment."""
+        return [segment.stop - segment.start - 1 for segment in self.segments]
+
+    def bars(self) -> list[NDArray[np.int64]]:
+        """Tape rows of each segment's decisions."""
+        return [np.arange(segment.start, segment.stop - 1) for segment in self.segments]
+
+    def track(self, copy: int, market: Market) -> Track:
+        """Return the account of one copy (an index into ``rules``)."""
+        lengths = self.lengths()
+        equity = [self.equity[copy, s, :n].copy() for s, n in enumerate(lengths)]
+        cost = [self.cost[copy, s, :n].copy() for s, n in enumerate(lengths)]
+        position = [self.position[copy, s, :n].copy() for s, n in enumerate(lengths)]
+        liquidated = [self.liquidated[copy, s, :n].copy() for s, n in enumerate(lengths)]
+        gross = [
+            np.diff(own, prepend=self.capital) + paid
+            for own, paid in zip(equity, cost, strict=True)
+        ]
+        reason = [self._reasons(copy, s, own) for s, own in enumerate(position)]
+        return track_from_rows(
+            market,
+            self.segments,
+            self.bars(),
+            equity,
+            gross,
+            cost,
+            position,
+            capital=self.capital,
+            compounding=self.compounding,
+            reason=reason,
+            liquidated=liquidated,
+        )
+
+    def sharpes(self, market: Market, sessions_per_year: float) -> NDArray[np.float64]:
+        """Annualised net Sharpe of each copy, mean over paths, [copy]."""
+        by_path: dict[int, list[NDArray[np.float64]]] = {}
+        for index, segment in enumerate(self.segments):
+            session = market.session[segment.start + 1 : segment.stop]
+            ends = np.flatnonzero(np.diff(session, append=session[-1] + 1))
+            levels = self.equity[:, index, ends]
+            before = np.concatenate(
+                [np.full((len(levels), 1), self.capital), levels[:, :-1]], axis=1
+            )
+            unit = before if self.compounding else self.capital
+            by_path.setdefault(segment.path, []).append((levels - before) / unit)
+        found = [
+            session_sharpe(np.concatenate(parts, axis=1), sessions_per_year)
+            for parts in by_path.values()
+        ]
+        return np.mean(found, axis=0)
+
+    def round_trips(self) -> NDArray[np.int64]:
+        """Round trips of each copy over all segments, [copy]."""
+        count = np.zeros(len(self.rules), np.int64)
+        for index, steps in enumerate(self.lengths()):
+            held = self.position[:, index, :steps]
+            before = np.where(self.liquidated[:, index, :steps], 0, held)
+            before = np.concatenate([np.zeros((len(held), 1), held.dtype), before[:, :-1]], axis=1)
+            count += ((held != before) & (held != 0)).sum(axis=1)
+        return count
+
+    def decisions(self, copy: int, market: Market) -> pd.DataFrame:
+        """Return the rows of ``decisions.parquet`` for one copy.
+
+        ``position`` is held before the decision, ``action`` after it; ``rule`` names what
+        settled the action: a hard limit where one changed the order, else the execution rule.
+
+        Raises:
+            ValueError: the judgement was made without detail.
+        """
+        if self.detail is None:
+            raise ValueError("decisions need a judgement with detail=True")
+        parts = [
+            self._segment_decisions(copy, index, market) for index in range(len(self.segments))
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def _segment_decisions(self, copy: int, index: int, market: Market) -> pd.DataFrame:
+        detail = self.detail
+        assert detail is not None  # noqa: S101 - the caller has checked
+        segment, steps = self.segments[index], self.lengths()[index]
+        bars = np.arange(segment.start, segment.stop - 1)
+        at = (copy, index, slice(0, steps))
+        closes = market.open_time_ns[bars] + market.minutes * MINUTE_NS
+        ensemble = detail.ensemble[at].astype(np.float64)
+        agents = {
+            f"p_{name}_{label}": detail.probabilities[at][:, agent, number]
+            for agent, name in enumerate(detail.names)
+            for number, label in enumerate(CLASS_NAMES)
+        }
+        action = self.position[at]
+        after = np.where(self.liquidated[at], 0, action)
+        return pd.DataFrame(
+            {
+                "timestamp": pd.to_datetime(closes, utc=True),
+                "path": segment.path,
+                "segment": segment.segment,
+                **agents,
+                **{f"p_{label}": ensemble[:, k] for k, label in enumerate(CLASS_NAMES)},
+                "confidence": ensemble.max(axis=1),
+                "uncertainty": normalised_entropy(ensemble),
+                "should_proceed": detail.proceed[at],
+                "action": action,
+                "position": np.concatenate([[0], after[:-1]]).astype(np.int8),
+                "rule": np.array(RULE_NAMES, dtype=object)[detail.rule[at]],
+            }
+        )
+
+    def _reasons(self, copy: int, index: int, position: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Why a position that each decision ends has ended, index into FLAT_REASONS, [step].
+
+        Without detail only the longest holding time is told from the positions.
+        """
+        if self.detail is None:
+            aged = bars_held_before(position) >= self.max_hold_bars
+        else:
+            rule = self.detail.rule[copy, index, : len(position)]
+            aged = rule == Rule.MAX_HOLD
+        reason = np.where(aged, FLAT_REASONS.index("max_hold"), 0).astype(np.int8)
+        if self.detail is not None:
+            reason[rule == Rule.FORCED_FLAT] = FLAT_REASONS.index("session_end")
+        reason[-1:] = FLAT_REASONS.index("segment_end")
+        return reason
+
+
+def bars_held_before(position: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Bars over which the position before each decision was held, 0 while flat, [step]."""
+    steps = np.arange(len(position))
+    changed = np.diff(position, prepend=0) != 0
+    since = np.maximum.accumulate(np.where(changed, steps, 0))
+    held = np.where(position != 0, steps - since + 1, 0)
+    return np.concatenate([[0], held[:-1]])
+
+
+def normalised_entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Entropy / ln(classes) of each row: 0 certain, 1 uniform."""
+    safe = np.where(probabilities > 0, probabilities, 1.0)
+    return -(probabilities * np.log(safe)).sum(axis=-1) / np.log(probabilities.shape[-1])

@@ -1,0 +1,185 @@
+"""The ledger: one line for every training, evaluation and backtest, appended under a lock.
+
+Source: ``docs/definitions.md``, Trials and the ledger.
+"""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from grandmodel.core.checks import UserError
+from grandmodel.core.files import atomic_path
+
+RETURNS_FOLDER = "ledger_returns"
+PLACE_KEYS = frozenset(
+    {"path", "paths", "out", "resume", "init_from", "run", "runs", "logger", "callbacks", "hydra"}
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What makes two results the same trial: settings without places, bars, split and seed."""
+
+    config: str  # hash of the settings without paths
+    data: str  # fingerprint of the bars
+    split: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Short name of the trial, also of its stored returns."""
+        text = f"{self.config}/{self.data}/{self.split}/{self.seed}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of the net session returns, not annualised."""
+
+    mean: float
+    sd: float  # ddof 0
+    skew: float
+    kurtosis: float  # 3 for a normal distribution
+    n: int
+
+
+def config_hash(config: Mapping[str, Any], without: Sequence[str] = ("seed",)) -> str:
+    """Hash settings without places, loggers and the keys ``without`` (at top level).
+
+    Keys that hold places (``path``, ``out``, ``resume`` ...) are left out at every depth, so that
+    moving a file or a folder makes no new trial; the bars themselves enter by fingerprint.
+    """
+    kept = {key: value for key, value in config.items() if key not in without}
+    text = json.dumps(_placeless(kept), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _placeless(value: Any) -> Any:
+    """Drop keys that name places, at every depth."""
+    if isinstance(value, Mapping):
+        return {
+            str(key): _placeless(inner) for key, inner in value.items() if key not in PLACE_KEYS
+        }
+    if isinstance(value, list | tuple):
+        return [_placeless(inner) for inner in value]
+    return value
+
+
+def moments(net: NDArray[np.float64]) -> Moments:
+    """Mean, sd, skewness and kurtosis of net session returns; 0 and 3 where nothing varies."""
+    if not len(net) or net.std() <= 1e-15:
+        return Moments(float(net.mean()) if len(net) else 0.0, 0.0, 0.0, 3.0, len(net))
+    return Moments(
+        float(net.mean()),
+        float(net.std()),
+        float(stats.skew(net)),
+        float(stats.kurtosis(net, fisher=False)),
+        len(net),
+    )
+
+
+class Ledger:
+    """An append-only file of JSON lines, with the returns of each trial in a folder beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(
+        self,
+        kind: str,
+        trial: Trial,
+        net: NDArray[np.float64],
+        *,
+        close_time_ns: NDArray[np.int64],
+        run: str,
+        opens_test: bool = False,
+        **facts: Any,
+    ) -> dict[str, Any]:
+        """Append one line and store the returns; return the line.
+
+        Args:
+            kind: ``train``, ``evaluate`` or ``backtest``.
+            trial: identity of the trial; a known one adds a line but no trial.
+            net: net return of each session, fraction, [session].
+            close_time_ns: close of each session's last bar, [session].
+            run: folder of the result.
+            opens_test: whether bars of a sealed test split were looked at.
+            **facts: anything else worth keeping (JSON values).
+        """
+        line = {
+            "kind": kind,
+            "trial": trial.key,
+            **asdict(trial),
+            "opens_test": opens_test,
+            "run": run,
+            **asdict(moments(net)),
+            "returns": f"{RETURNS_FOLDER}/{trial.key}.npz",
+            **facts,
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked() as file:
+            self._store(self.path.parent / line["returns"], net, close_time_ns)
+            file.write(json.dumps(line, sort_keys=False, allow_nan=False) + "\n")
+        return line
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Read every line, oldest first; a missing ledger is empty.
+
+        Raises:
+            UserError: a line is no JSON object.
+        """
+        if not self.path.exists():
+            return []
+        found = []
+        for number, text in enumerate(self.path.read_text(encoding="utf8").splitlines(), start=1):
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise UserError(
+                    f"{self.path} line {number} is not JSON; restore the ledger from a copy, "
+                    "a line is never edited by hand"
+                ) from error
+            found.append(line)
+        return found
+
+    def trials(self, data: str, split: str | None = None) -> int:
+        """Count the different trials on the bars ``data`` (and one split)."""
+        return len(
+            {
+                line["trial"]
+                for line in self.lines()
+                if line["data"] == data and split in (None, line["split"])
+            }
+        )
+
+    def openings(self, data: str) -> int:
+        """Count how often the test split of the bars ``data`` was opened, repeats included."""
+        return sum(bool(line["opens_test"]) for line in self.lines() if line["data"] == data)
+
+    def returns(self, trial: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Session closes and net session returns of a trial, both [session]."""
+        with np.load(self.path.parent / RETURNS_FOLDER / f"{trial}.npz") as stored:
+            return stored["close_time_ns"], stored["net"]
+
+    @contextmanager
+    def _locked(self) -> Iterator[TextIOWrapper]:
+        """Open for appending with an exclusive lock, and flush before it is released."""
+        with self.path.open("a", encoding="utf8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+
+    @staticmethod
+    def _store(target: Path, net: NDArray[np.float64], close_time_ns: NDArray[np.int64]) -> None:
+        with atomic_path(target) as temporary, temporary.open("wb") as file:
+            np.savez(file, close_time_ns=close_time_ns, net=net)
