@@ -158,14 +158,18 @@ def _run(open_, high, low, close, tick, ring, numbers, counter, edges, tags, out
             open_[t], high[t], low[t], close[t], tick,
             ring, numbers, counter, edges, tags, out, events,
         )  # fmt: skip
-        result[:, t] = out
+        for k in range(out.size):
+            result[k, t] = out[k]
         if logged + found > log.shape[0]:
             larger = np.empty((2 * log.shape[0], 4))
-            larger[:logged] = log[:logged]
+            for k in range(logged):
+                for part in range(4):
+                    larger[k, part] = log[k, part]
             log = larger
         for k in range(found):
             log[logged, 0] = t
-            log[logged, 1:] = events[k]
+            for part in range(3):
+                log[logged, part + 1] = events[k, part]
             logged += 1
     return result, log[:logged].copy()
 

@@ -69,7 +69,8 @@ def _run(
             open_[t], high[t], low[t], close[t], weight[t],
             prediction[t], level[t], width[t], active[t], ring, counter, out,
         )  # fmt: skip
-        result[:, t] = out
+        for k in range(out.size):
+            result[k, t] = out[k]
     return result
 
 

@@ -105,8 +105,11 @@ def _step(high, low, close, weight, tick, ring, counter, profile, smooth, out):
     out[_DISTANCE] = np.nan
     if counter[0] < PROFILE_BARS:
         return
-    lowest = ring[_LOW].min()
-    span = ring[_HIGH].max() - lowest
+    lowest, highest = low, high
+    for k in range(PROFILE_BARS):
+        lowest = min(lowest, ring[_LOW, k])
+        highest = max(highest, ring[_HIGH, k])
+    span = highest - lowest
     if span <= 0.0:
         return
     bin_size = max(tick, span / MOST_BINS)
@@ -135,7 +138,8 @@ def _run(high, low, close, weight, tick, ring, counter, profile, smooth, out):
     result = np.empty((out.size, close.size))
     for t in range(close.size):
         _step(high[t], low[t], close[t], weight[t], tick, ring, counter, profile, smooth, out)
-        result[:, t] = out
+        for k in range(out.size):
+            result[k, t] = out[k]
     return result
 
 

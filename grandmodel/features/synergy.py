@@ -149,7 +149,8 @@ def _run(
             j += 1
         if _detect(now, batch, orders, window, cooldown, never, times, strengths, found):
             log_time[logged] = now
-            log[logged] = found
+            for k in range(found.size):
+                log[logged, k] = found[k]
             logged += 1
     return log_time[:logged].copy(), log[:logged].copy()
 
