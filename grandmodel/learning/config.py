@@ -64,10 +64,8 @@ class AlgorithmConfig:
         value_norm_rate: weight of a new rollout in their moving moments.
         value_norm_floor: smallest variance used.
         critic_sees: ``state`` (all inputs), ``own`` (the executor's: IPPO), ``state_action``.
-        dropout: dropout probability in the agents' heads while training.
         costs: cost curriculum.
         risk: the learner's aversion to risk.
-        record_rate: weight of a rollout in each agent's record m.
     """
 
     name: str = "mappo"
@@ -95,10 +93,8 @@ class AlgorithmConfig:
     value_norm_rate: float = 0.05
     value_norm_floor: float = 0.01
     critic_sees: str = "state"
-    dropout: float = 0.0
     costs: CostCurriculum = field(default_factory=CostCurriculum)
     risk: RiskConfig = field(default_factory=RiskConfig)
-    record_rate: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse values outside their ranges."""
@@ -110,9 +106,7 @@ class AlgorithmConfig:
         require_between("algorithm.gae_lambda", self.gae_lambda, 0.0, 1.0, closed="both")
         require_between("algorithm.clip_ratio", self.clip_ratio, 0.0, 1.0)
         require_between("algorithm.lr_final", self.lr_final, 0.0, 1.0, closed="both")
-        require_between("algorithm.dropout", self.dropout, 0.0, 1.0, closed="low")
         require_between("algorithm.value_norm_rate", self.value_norm_rate, 0.0, 1.0, closed="high")
-        require_between("algorithm.record_rate", self.record_rate, 0.0, 1.0, closed="both")
         self._check_counts()
         self._check_positive()
 
