@@ -19,8 +19,8 @@ def pool_logits(
     """Pool the agents' adjusted logits into ensemble probabilities [bear, neutral, bull].
 
     ``log``: softmax of the weighted sum of logits; ``linear``: the weighted sum of the agents'
-    probabilities. The sum runs over agents in order, so a row never depends on its neighbours.
-    Differentiable in logits and weights. Source: `docs/definitions.md`, The pooled decision.
+    probabilities. Differentiable in logits and weights; a row never depends on its neighbours.
+    Source: `docs/definitions.md`, The pooled decision.
 
     Args:
         logits: after temperature and modifiers.
@@ -29,9 +29,7 @@ def pool_logits(
     """
     require_choice("agent.pool", mode, POOL_MODES)
     votes = logits if mode == "log" else torch.softmax(logits, dim=-1)
-    pooled = votes[..., 0, :] * weights[..., 0, None]
-    for agent in range(1, logits.shape[-2]):
-        pooled = pooled + votes[..., agent, :] * weights[..., agent, None]
+    pooled = (votes * weights[..., None]).sum(dim=-2)
     return torch.softmax(pooled, dim=-1) if mode == "log" else pooled
 
 
