@@ -1,0 +1,55 @@
+"""From a market path to what indicators read."""
+
+import numpy as np
+
+from grandmodel.features.inputs import BarArrays
+from grandmodel.features.matrix import PathArrays
+from grandmodel.market.bars import Bars, resample
+from grandmodel.market.calendar import SessionTable
+from grandmodel.market.dataset import MarketPath
+
+GAP_MINUTES = 5
+
+
+def bar_arrays(bars: Bars, table: SessionTable | None = None) -> BarArrays:
+    """Return the arrays of ``bars`` with the local calendar of their opens.
+
+    Compiled code is made once per kind of array, so these are copies that may be written to.
+
+    Args:
+        bars: bars of one path.
+        table: their sessions; without it day, hour and weekday are empty, which serves what
+            reads prices alone.
+    """
+    none = np.zeros(0, np.int64)
+    return BarArrays(
+        open_time_ns=bars.open_time_ns.copy(),
+        open=bars.open.copy(),
+        high=bars.high.copy(),
+        low=bars.low.copy(),
+        close=bars.close.copy(),
+        volume=bars.volume.copy(),
+        day=none if table is None else table.day,
+        hour=none.astype(np.float64) if table is None else table.hour,
+        weekday=none if table is None else table.weekday,
+        minutes=bars.minutes,
+        tick=bars.instrument.tick or 0.0,
+        volume_kind=bars.volume_kind,
+    )
+
+
+def gap_bars(path: MarketPath) -> Bars | None:
+    """Return the bars on which gaps are found: 5 minutes, or longer where the file is coarser.
+
+    None where the path has no bars finer than its decision clock.
+    """
+    fine = path.finest
+    if fine is None or fine.minutes >= path.bars.minutes:
+        return None
+    return resample(fine, GAP_MINUTES) if GAP_MINUTES % fine.minutes == 0 else fine
+
+
+def path_arrays(path: MarketPath, table: SessionTable) -> PathArrays:
+    """Return what the indicators of one path read."""
+    fine = gap_bars(path)
+    return PathArrays(bar_arrays(path.bars, table), None if fine is None else bar_arrays(fine))

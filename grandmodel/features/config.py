@@ -1,0 +1,70 @@
+"""What can be set about features (`features.*`)."""
+
+from dataclasses import dataclass, field
+
+from grandmodel.core.checks import require, require_choice
+from grandmodel.features.mlmi import (
+    LABEL_MODES,
+    LARGEST_STORE,
+    LEAST_EVENTS,
+    TEXT_NEIGHBOURS,
+    TEXT_STORE,
+    Memory,
+)
+from grandmodel.features.scaling import SCALINGS
+from grandmodel.features.synergy import GATES
+
+
+@dataclass(kw_only=True)
+class MlmiConfig:
+    """The momentum index (`features.mlmi.*`)."""
+
+    store: str = "1000"
+    """How many past events are remembered: a number, or `text` (10 000, 200 neighbours)."""
+    label_mode: str = "literal"
+    """`literal`: the leg that an event ends; `predictive`: the outcome of the event before."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, naming the key."""
+        require_choice("features.mlmi.label_mode", self.label_mode, LABEL_MODES)
+        number = int(self.store) if self.store.isdecimal() else 0
+        require(
+            self.store == "text" or LEAST_EVENTS <= number <= LARGEST_STORE,
+            f"features.mlmi.store must be text or a number of events in "
+            f"[{LEAST_EVENTS}, {LARGEST_STORE}], was {self.store}",
+        )
+
+    @property
+    def memory(self) -> Memory:
+        """The setting as the indicator takes it."""
+        if self.store == "text":
+            return Memory(TEXT_STORE, TEXT_NEIGHBOURS)
+        return Memory(int(self.store), 0)
+
+
+@dataclass(kw_only=True)
+class SynergyConfig:
+    """The synergy detector (`features.synergy.*`)."""
+
+    gates: str = "shipped"
+    """`shipped`, or `text` for the original thresholds, which hardly ever pass."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, naming the key."""
+        require_choice("features.synergy.gates", self.gates, GATES)
+
+
+@dataclass(kw_only=True)
+class FeatureConfig:
+    """Which columns a tape has and how they are made (`features.*`)."""
+
+    scaling: str = "shipped"
+    """`shipped`, or `text`: running z-scores."""
+    temporal: bool = False
+    """Whether to add the level inputs that `network=temporal` reads."""
+    mlmi: MlmiConfig = field(default_factory=MlmiConfig)
+    synergy: SynergyConfig = field(default_factory=SynergyConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, naming the key."""
+        require_choice("features.scaling", self.scaling, SCALINGS)
