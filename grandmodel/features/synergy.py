@@ -18,12 +18,13 @@ SLOPE_ALPHA = 0.01
 FIRST_SLOPE_BAR = 27  # the regression needs 27 bars, its slope one more
 
 # per set of gates: MLMI points, slope in its rolling sds, slope in bp, gap in ATR, gap as a
-# fraction of the price, window in minutes (the text counts ten 5-minute bars)
+# fraction of the price, window in minutes (the text counts ten 5-minute bars), and whether the
+# MLMI value must lie on the side of its pulse (the text takes the distance from 50 alone)
 _GATE_VALUES = {
-    "shipped": np.array([5.0, 0.05, 0.0, 0.25, 0.0, 90.0]),
-    "text": np.array([25.0, 0.0, 0.3, 0.0, 0.001, 50.0]),
+    "shipped": np.array([5.0, 0.05, 0.0, 0.25, 0.0, 90.0, 1.0]),
+    "text": np.array([25.0, 0.0, 0.3, 0.0, 0.001, 50.0, 0.0]),
 }
-_POINTS, _SLOPE_SD, _SLOPE_BP, _GAP_ATR, _GAP_SHARE, _WINDOW_MINUTES = range(6)
+_POINTS, _SLOPE_SD, _SLOPE_BP, _GAP_ATR, _GAP_SHARE, _WINDOW_MINUTES, _AGREES = range(7)
 _MLMI, _NWRQK, _FVG = range(3)
 # order of the kinds in each type
 _ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 2, 0], [1, 0, 2]], np.int64)
@@ -41,7 +42,8 @@ def _gate_strategic(mlmi_value, mlmi_signal, nwrqk_signal, slope, gates, slope_s
     seen = slope_state[0]
     slope_state[0] = seen + 1.0
     distance = mlmi_value - 50.0
-    if mlmi_signal != 0.0 and mlmi_signal * distance >= gates[_POINTS]:
+    points = mlmi_signal * distance if gates[_AGREES] else abs(distance)
+    if mlmi_signal != 0.0 and points >= gates[_POINTS]:
         batch[_MLMI, 0] = mlmi_signal
         batch[_MLMI, 1] = min(abs(distance) / 50.0, 1.0)
     if seen < FIRST_SLOPE_BAR or math.isnan(slope):

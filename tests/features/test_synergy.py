@@ -52,6 +52,11 @@ def test_the_window_is_ninety_minutes_from_the_first(last, found):
     assert len(detect((0, {M: 1}), (30, {N: 1}), (last, {F: 1}))) == found
 
 
+@pytest.mark.parametrize(("last", "found"), [(50, 1), (51, 0)])
+def test_the_text_counts_ten_bars_of_five_minutes(last, found):
+    assert len(detect((0, {M: 1}), (30, {N: 1}), (last, {F: 1}), gates="text")) == found
+
+
 def test_a_late_signal_starts_a_new_sequence():
     assert detect((0, {M: 1}), (30, {N: 1}), (95, {M: 1}), (100, {N: 1}), (105, {F: 1})) == [
         (105, 1, 1, False)
@@ -154,9 +159,17 @@ def test_text_gates_are_other_gates():
     pulse = StrategicSignals(70.0, 1.0, 0.0, 1.0)
     assert strength_of(pulse, None) > 0.0
     assert strength_of(pulse, None, "text") == 0.0
+    against = StrategicSignals(20.0, 1.0, 0.0, 1.0)
+    assert strength_of(against, None) == 0.0
+    assert strength_of(against, None, "text") > 0.0
+    turn = StrategicSignals(50.0, 0.0, 1.0, 0.3)
+    assert strength_of(turn, None) == 0.0
+    assert strength_of(turn, None, "text") > 0.0
+    assert strength_of(turn._replace(nwrqk_slope=0.29), None, "text") == 0.0
     wide = GapSignals(1.0, 0.1, 1.0, 100.0)
     assert strength_of(None, wide) == 0.0
     assert strength_of(None, wide, "text") > 0.0
+    assert strength_of(None, wide._replace(mitigated_size=0.099), "text") == 0.0
     with pytest.raises(UserError, match=r"features\.synergy\.gates must be one of"):
         SynergyDetector("loose")
 
