@@ -154,7 +154,8 @@ class Account:
         """Return where equity at the bar's adverse extreme is below the margin, bool [env]."""
         extreme = torch.where(held.quantity > 0.0, rows.low, rows.high)
         value = held.quantity * extreme * self.terms.multiplier
-        return held.cash + value < value.abs() * self.terms.maintenance_margin
+        short_of = held.cash + value < value.abs() * self.terms.maintenance_margin
+        return short_of & (value != 0.0)
 
     def _liquidate(
         self,
@@ -168,7 +169,7 @@ class Account:
         margin, multiplier = self.terms.maintenance_margin, self.terms.multiplier
         long = held.quantity > 0.0
         # The price at which cash + value = margin x |value|.
-        share = torch.where(long, 1.0 - margin, 1.0 + margin)
+        share = 1.0 - margin * held.quantity.sign()
         trigger = -held.cash / (held.quantity * multiplier * share)
         worse = torch.where(long, trigger.minimum(rows.open), trigger.maximum(rows.open))
         sold = torch.where(liquidated, held.quantity, 0.0)
