@@ -163,9 +163,9 @@ def test_text_gates_are_other_gates():
     assert strength_of(against, None) == 0.0
     assert strength_of(against, None, "text") > 0.0
     turn = StrategicSignals(50.0, 0.0, 1.0, 0.3)
-    assert strength_of(turn, None) == 0.0
     assert strength_of(turn, None, "text") > 0.0
     assert strength_of(turn._replace(nwrqk_slope=0.29), None, "text") == 0.0
+    assert strength_of(turn._replace(nwrqk_slope=0.29), None) > 0.0
     wide = GapSignals(1.0, 0.1, 1.0, 100.0)
     assert strength_of(None, wide) == 0.0
     assert strength_of(None, wide, "text") > 0.0
