@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
@@ -92,6 +93,17 @@ class DataConfig:
             )
         if self.raw_level_at is not None:
             parse_raw_level(self.raw_level_at)
+            require(
+                self.adjustment == "additive",
+                "data.raw_level_at belongs to data.adjustment=additive, which was "
+                f"{self.adjustment}",
+            )
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise UserError(
+                f"data.timezone must be a name such as UTC or America/New_York, was {self.timezone}"
+            ) from error
 
 
 def iso_time(key: str, value: str | None) -> np.datetime64:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from grandmodel.core.checks import UserError
 
 RowName = Callable[[int], str]
+Labels = Mapping[str, str]
+NO_LABELS: Labels = {}
 
 
 def row_name(index: int) -> str:
@@ -28,6 +30,7 @@ def refuse_defects(
     open_time_ns: NDArray[np.int64],
     columns: Mapping[str, NDArray[np.float64]],
     name_row: RowName = row_name,
+    labels: Labels = NO_LABELS,
 ) -> None:
     """Refuse bars that are unsorted, doubled, not finite, not positive or contradictory.
 
@@ -36,12 +39,13 @@ def refuse_defects(
         open_time_ns: opens of the bars, [bar].
         columns: open, high, low, close, volume, each [bar].
         name_row: how to name row i in the message.
+        labels: what the file calls time, open, high, low, close, volume where it differs.
     """
     count = len(open_time_ns)
     for name, values in columns.items():
         if len(values) != count:
             raise UserError(f"{source}: column {name} has {len(values)} values for {count} times")
-    _refuse_times(source, open_time_ns, name_row)
+    refuse_disorder(source, open_time_ns, name_row, labels.get("time", "time"))
     low, high, body = columns["low"], columns["high"], (columns["open"], columns["close"])
     plausible = all(bool(np.isfinite(values).all()) for values in columns.values())
     plausible = plausible and bool(
@@ -51,15 +55,18 @@ def refuse_defects(
         and (high >= np.maximum(*body)).all()
     )
     if not plausible:
-        _explain(source, columns, name_row)
+        _explain(source, columns, name_row, labels)
 
 
-def _refuse_times(source: str, times: NDArray[np.int64], name_row: RowName) -> None:
+def refuse_disorder(
+    source: str, times: NDArray[np.int64], name_row: RowName = row_name, label: str = "time"
+) -> None:
+    """Refuse times that do not rise from row to row."""
     steps = np.diff(times)
     if (steps > 0).all():
         return
     first = int(np.argmax(steps <= 0)) + 1
-    place = f"{source}: {name_row(first)}, column time"
+    place = f"{source}: {name_row(first)}, column {label}"
     stamp = utc_text(times[first])
     if steps[first - 1] == 0:
         raise UserError(f"{place}: {stamp} UTC stands there twice: keep one bar per time")
@@ -68,27 +75,25 @@ def _refuse_times(source: str, times: NDArray[np.int64], name_row: RowName) -> N
     )
 
 
-def _explain(source: str, columns: Mapping[str, NDArray], name_row: RowName) -> None:
-    """Raise the sentence for the first defect, column by column."""
-    for name, values in columns.items():
-        floor_ok = values >= 0.0 if name == "volume" else values > 0.0
-        _refuse(source, name_row, ~np.isfinite(values), name, values, "is not a finite number")
-        rule = "is negative" if name == "volume" else "is not above 0, returns need prices above 0"
-        _refuse(source, name_row, ~floor_ok, name, values, rule)
+def _explain(
+    source: str, columns: Mapping[str, NDArray], name_row: RowName, labels: Labels
+) -> None:
+    """Raise the sentence for the first defect, rule by rule."""
     high, low = columns["high"], columns["low"]
-    _refuse(source, name_row, high < low, "high", high, "lies below the low of the bar")
+    found: list[tuple[str, NDArray[np.bool_], str]] = []
+    for name, values in columns.items():
+        found.append((name, ~np.isfinite(values), "is not a finite number"))
+    for name, values in columns.items():
+        if name == "volume":
+            found.append((name, values < 0.0, "is negative"))
+        else:
+            found.append((name, values <= 0.0, "is not above 0, which returns need"))
+    found.append(("high", high < low, "lies below the low of its bar"))
     for name in ("open", "close"):
         outside = (columns[name] > high) | (columns[name] < low)
-        rule = "lies outside low and high of the bar"
-        _refuse(source, name_row, outside, name, columns[name], rule)
-
-
-def _refuse(
-    source: str, name_row: RowName, bad: NDArray, name: str, values: NDArray, rule: str
-) -> None:
-    if not bad.any():
-        return
-    row = int(np.argmax(bad))
-    raise UserError(
-        f"{source}: {name_row(row)}, column {name}: {values[row]:g} {rule}: mend or remove the row"
-    )
+        found.append((name, outside, "lies outside the low and high of its bar"))
+    for name, bad, rule in found:
+        if bad.any():
+            row = int(np.argmax(bad))
+            place = f"{source}: {name_row(row)}, column {labels.get(name, name)}"
+            raise UserError(f"{place}: {columns[name][row]:g} {rule}: mend or remove the row")

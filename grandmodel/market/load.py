@@ -1,0 +1,225 @@
+"""From a file to a dataset: read, understand, resample, split.
+
+Source: `docs/definitions.md`, "Reading files" and "Splits".
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from grandmodel.core.checks import UserError, require
+from grandmodel.core.clock import DAY_NS
+from grandmodel.market.bars import Bars, resample
+from grandmodel.market.calendar import SessionTable, session_table
+from grandmodel.market.config import DataConfig, SplitConfig, is_day, iso_time, parse_raw_level
+from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
+from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
+from grandmodel.market.readers.csv import read_csv
+from grandmodel.market.readers.parquet import read_parquet
+from grandmodel.market.splits import WARMUP_BARS, Span, split_by_sessions
+from grandmodel.market.volume import volume_contradiction, warmup_rows
+
+Reader = Callable[[DataConfig, Instrument], Bars]
+READERS: dict[str, Reader] = {"csv": read_csv, "parquet": read_parquet}
+EPISODE_BARS = 256
+WEEKS_PER_YEAR = 365.25 / 7.0
+OFF_GRID_SHARE = 0.5  # of the warm-up closes; half-pennies of honest files stay below
+
+log = logging.getLogger(__name__)
+
+
+def load_dataset(
+    config: DataConfig,
+    instruments: Mapping[str, Instrument],
+    purge_bars: int,
+    *,
+    instrument: Instrument | str | None = None,
+    min_bars: int = WARMUP_BARS + EPISODE_BARS,
+    whole: bool = False,
+) -> Dataset:
+    """Read a file into bars of the decision clock, split into training, validation and test.
+
+    Args:
+        config: the file and how to understand it.
+        instruments: known instruments by name.
+        purge_bars: decisions removed at the end of training: the longest holding plus one.
+        instrument: the user's choice, by itself or by name; None or `auto` finds it by the file.
+        min_bars: warm-up plus one episode, 30-minute bars.
+        whole: put all usable bars into test, for backtests of something already trained.
+
+    Raises:
+        UserError: what cannot be read, or is too little.
+    """
+    require(
+        config.kind in READERS, f"data.kind must be one of csv, parquet here, was {config.kind}"
+    )
+    if not isinstance(instrument, Instrument):
+        instrument = instrument_for(instrument, config.path, instruments)
+    file_bars = READERS[config.kind](config, instrument)
+    notes = _notes(file_bars, config)
+    file_bars = _with_facts(_at_raw_level(file_bars, config))
+    bars = resample(file_bars, DECISION_MINUTES)
+    table = session_table(bars)
+    start, stop = _usable(bars, table, config)
+    _require_enough(bars, stop, min_bars, config)
+    splits = _splits(table, start, stop, config.split, purge_bars, whole=whole)
+    _require_parts(bars.source, splits, min_bars - WARMUP_BARS, whole=whole)
+    for note in notes:
+        log.warning(note)
+    finest = file_bars if file_bars.minutes < DECISION_MINUTES else None
+    if stop < len(bars):
+        end_ns = int(bars.close_time_ns[stop - 1])
+        bars = bars.slice(0, stop)
+        finest = None if finest is None else finest.between(None, end_ns)
+    spans = {name: (span,) for name, span in splits.items() if span.stop > span.start}
+    empty: dict[str, tuple[Span, ...]] = dict.fromkeys(splits, ())
+    return Dataset(
+        paths=(MarketPath(bars, finest),), splits=empty | spans, synthetic=False, notes=tuple(notes)
+    )
+
+
+def _with_facts(bars: Bars) -> Bars:
+    """Fill in what an unknown instrument leaves open, from the warm-up bars alone."""
+    instrument, warmup = bars.instrument, bars.slice(0, warmup_rows(bars.open_time_ns))
+    if instrument.tick is None:
+        prices = np.concatenate([warmup.open, warmup.high, warmup.low, warmup.close])
+        instrument = with_tick(instrument, smallest_step(prices))
+    if instrument.calendar == "days" and instrument.sessions_per_year is None:
+        days = np.unique(warmup.open_time_ns // DAY_NS % 7)
+        instrument = replace(instrument, sessions_per_year=len(days) * WEEKS_PER_YEAR)
+    return bars if instrument is bars.instrument else replace(bars, instrument=instrument)
+
+
+def _at_raw_level(bars: Bars, config: DataConfig) -> Bars:
+    """Shift additively adjusted prices by a constant, so that one close is what it really was."""
+    if config.raw_level_at is None:
+        return bars
+    time_ns, price = parse_raw_level(config.raw_level_at)
+    row = int(np.searchsorted(bars.close_time_ns, time_ns, side="right")) - 1
+    require(
+        row >= 0, f"data.raw_level_at={config.raw_level_at} lies before the bars of {bars.source}"
+    )
+    shift = price - float(bars.close[row])
+    require(
+        float(bars.low.min()) + shift > 0.0,
+        f"data.raw_level_at={config.raw_level_at} shifts prices of {bars.source} by {shift:g}, "
+        "below 0: check it, or use data adjusted by ratio",
+    )
+    shifted = {name: getattr(bars, name) + shift for name in ("open", "high", "low", "close")}
+    return replace(bars, **shifted)
+
+
+def _notes(bars: Bars, config: DataConfig) -> list[str]:
+    """Return warnings about the file, one sentence each."""
+    notes = []
+    contradiction = volume_contradiction(bars)
+    if contradiction is not None:
+        notes.append(contradiction)
+    if bars.adjustment == "additive" and config.raw_level_at is None:
+        notes.append(
+            f"{bars.source}: prices are adjusted by addition, so their levels and all percentages "
+            "are off: give data.raw_level_at=TIME=PRICE or a file adjusted by ratio"
+        )
+    share = off_grid_share(bars)
+    if bars.adjustment in ("none", "unknown") and share > OFF_GRID_SHARE:
+        notes.append(
+            f"{bars.source}: {share:.0%} of the prices are no multiples of the tick "
+            f"{bars.instrument.tick:g} of {bars.instrument.name}: if the file is adjusted by "
+            "ratio, set data.adjustment=ratio"
+        )
+    return notes
+
+
+def off_grid_share(bars: Bars) -> float:
+    """Return the share of warm-up closes that are no multiples of the instrument's tick."""
+    tick = bars.instrument.tick
+    if tick is None or not len(bars):
+        return 0.0
+    steps = bars.close[: warmup_rows(bars.open_time_ns)] / tick
+    return float((np.abs(steps - np.round(steps)) > 1e-3).mean())
+
+
+def _usable(bars: Bars, table: SessionTable, config: DataConfig) -> tuple[int, int]:
+    """Return the first bar and the end of the bars between data.start and data.end."""
+    start, stop = 0, len(bars)
+    if config.start is not None:
+        start = _edge(bars, table, "data.start", config.start, after_day=False)
+    if config.end is not None:
+        stop = _edge(bars, table, "data.end", config.end, after_day=True)
+    if start >= stop or not len(bars):
+        first = np.datetime_as_string(bars.open_time_ns[:1].view("M8[ns]"), unit="D")
+        last = np.datetime_as_string(bars.open_time_ns[-1:].view("M8[ns]"), unit="D")
+        raise UserError(
+            f"{bars.source} has no bars between data.start={config.start} and data.end="
+            f"{config.end}: its bars run from {''.join(first)} to {''.join(last)}"
+        )
+    return start, stop
+
+
+def _edge(bars: Bars, table: SessionTable, key: str, value: str, *, after_day: bool) -> int:
+    """Return the first bar at or after a time; a day is a session, and `after_day` passes it."""
+    time = iso_time(key, value)
+    if not is_day(value):
+        return int(np.searchsorted(bars.open_time_ns, time.astype(np.int64)))
+    side = "right" if after_day else "left"
+    return int(np.searchsorted(table.session_date, time.astype(np.int64) // DAY_NS, side=side))
+
+
+def _require_enough(bars: Bars, stop: int, min_bars: int, config: DataConfig) -> None:
+    until = "" if config.end is None else f" up to data.end={config.end}"
+    require(
+        stop >= min_bars,
+        f"{bars.source} holds {stop} bars of {DECISION_MINUTES} minutes{until}, the warm-up of "
+        f"{WARMUP_BARS} and one episode need {min_bars}: give more bars or lower env.episode_bars",
+    )
+
+
+def _splits(
+    table: SessionTable, start: int, stop: int, config: SplitConfig, purge_bars: int, *, whole: bool
+) -> dict[str, Span]:
+    first = min(max(start, WARMUP_BARS), stop)
+    if whole:
+        return {
+            "train": Span(0, first, first),
+            "validation": Span(0, first, first),
+            "test": Span(0, first, stop),
+        }
+    parts = (config.train, config.validation, config.test)
+    if config.by_date:
+        days = tuple(_days(key, part) for key, part in zip(splits_keys(), parts, strict=True))
+        return split_by_sessions(
+            table.session,
+            days,
+            purge_bars=purge_bars,
+            start=start,
+            stop=stop,
+            session_date=table.session_date,
+        )
+    return split_by_sessions(table.session, parts, purge_bars=purge_bars, start=start, stop=stop)
+
+
+def _days(key: str, part: float | str) -> int | None:
+    """Return a date as days since 1970-01-01, None for a share."""
+    if not isinstance(part, str):
+        return None
+    return int(iso_time(key, part).astype("datetime64[D]").astype(np.int64))
+
+
+def splits_keys() -> tuple[str, str, str]:
+    """Return the configuration keys of the three parts."""
+    return "data.split.train", "data.split.validation", "data.split.test"
+
+
+def _require_parts(source: str, splits: dict[str, Span], episode: int, *, whole: bool) -> None:
+    """Refuse parts in which nothing could be decided."""
+    if whole:
+        return
+    for name, span in splits.items():
+        bars, needed = span.stop - span.start, episode if name == "train" else 2
+        require(
+            bars >= needed,
+            f"data.split.{name} leaves {max(bars, 0)} bars of {source}, {needed} are needed: give "
+            "more bars or another split",
+        )

@@ -1,0 +1,150 @@
+"""Times of a file as nanoseconds UTC: text, unix numbers, with a zone or without."""
+
+import re
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from grandmodel.core.checks import UserError
+from grandmodel.market.defects import RowName
+
+OFFSET = re.compile(r"(Z|UTC|GMT|\d[+-]\d{2}:?\d{2}|\d\s[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$")
+WRITTEN_FORMATS = (
+    (re.compile(r"\d{4}-\d{2}-\d{2}"), "ISO8601"),
+    (re.compile(r"\d{8}[ T]\d{6}$"), "%Y%m%d %H%M%S"),
+    (re.compile(r"\d{8}[ T]\d{4}$"), "%Y%m%d %H%M"),
+    (re.compile(r"\d{8}[ T]\d{1,2}:\d{2}:\d{2}$"), "%Y%m%d %H:%M:%S"),
+    (re.compile(r"\d{8}[ T]\d{1,2}:\d{2}$"), "%Y%m%d %H:%M"),
+    (re.compile(r"\d{14}$"), "%Y%m%d%H%M%S"),
+    (re.compile(r"\d{12}$"), "%Y%m%d%H%M"),
+    (re.compile(r"\d{8}$"), "%Y%m%d"),
+)
+DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
+DIGIT_DATES = ((19000101, 21001231), (190001010000, 210012312359), (19000101000000, 21001231235959))
+UNIX_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
+
+
+class Place(NamedTuple):
+    """Where times stand, for messages."""
+
+    source: str
+    label: str  # the file's name of the column
+    name_row: RowName
+
+    def refuse(self, row: int, text: object, remedy: str) -> UserError:
+        """Return the error for one row."""
+        return UserError(
+            f"{self.source}: {self.name_row(row)}, column {self.label}: {text} {remedy}"
+        )
+
+
+def parse_times(values: pd.Series, timezone: str, place: Place) -> NDArray[np.int64]:
+    """Return times as nanoseconds UTC, [row].
+
+    Numbers are unix seconds, milliseconds, microseconds or nanoseconds by their size, or dates
+    written as digits (20240131, 202401311530). Text is read in ISO form and other usual ones;
+    where day and month could be exchanged, the order that leaves the times sorted is taken.
+
+    Args:
+        values: the column, without index.
+        timezone: zone of times that carry none; unix numbers are always UTC.
+        place: for messages.
+
+    Raises:
+        UserError: a value is no time, or does not exist, or exists twice in the time zone.
+    """
+    missing = values.isna().to_numpy()
+    if missing.any():
+        raise place.refuse(int(np.argmax(missing)), "nothing", "is no time: fill it in")
+    if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
+        return _utc_ns(pd.DatetimeIndex(values), timezone, place)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        numbers = values.to_numpy()
+        if not _digit_dates(numbers):
+            return _unix_ns(numbers, place)
+        values = pd.Series(numbers.astype(np.int64).astype(str))
+    texts = values.astype(str).str.strip()
+    return _utc_ns(_from_text(texts, place), timezone, place)
+
+
+def join_date_and_time(dates: pd.Series, times: pd.Series) -> pd.Series:
+    """Return `date time` as text; digits such as 93000 or 930 are times of day too.
+
+    Of the date only what stands before the first blank counts (weekdays may follow it).
+    """
+    if pd.api.types.is_numeric_dtype(times.dtype):
+        width = 4 if times.max() < 2400 else 6
+        digits = times.astype("int64").astype(str).str.zfill(width)
+        clock = digits.str[:2] + ":" + digits.str[2:4]
+        times = clock + ":" + digits.str[4:] if width == 6 else clock
+    day = dates.astype(str).str.strip().str.split(r"\s", n=1, regex=True).str[0]
+    return day + " " + times.astype(str).str.strip()
+
+
+def _digit_dates(numbers: NDArray) -> bool:
+    low, high = numbers.min(), numbers.max()
+    return any(first <= low and high <= last for first, last in DIGIT_DATES)
+
+
+def _unix_ns(numbers: NDArray, place: Place) -> NDArray[np.int64]:
+    size = float(np.abs(numbers).max())
+    unit = next(unit for limit, unit in UNIX_UNITS if size < limit)
+    fits = np.isfinite(numbers) & (np.abs(numbers) < np.iinfo(np.int64).max / unit)
+    if not fits.all():
+        row = int(np.argmax(~fits))
+        raise place.refuse(row, numbers[row], "is no unix time: give seconds since 1970")
+    if np.issubdtype(numbers.dtype, np.integer):
+        return numbers.astype(np.int64) * unit
+    return np.round(numbers * float(unit)).astype(np.int64)
+
+
+def _from_text(texts: pd.Series, place: Place) -> pd.DatetimeIndex:
+    first = texts.iloc[0]
+    written = next((form for pattern, form in WRITTEN_FORMATS if pattern.match(first)), None)
+    orders = (False, True) if DAY_OR_MONTH_FIRST.match(first) else (False,)
+    tries = [_to_datetime(texts, written, day_first) for day_first in orders]
+    good = [times for times in tries if not times.isna().any()]
+    if not good:
+        fewest = min(tries, key=lambda times: int(times.isna().sum()))
+        row = int(np.argmax(fewest.isna()))
+        remedy = "is no time that can be read: write it like 2024-01-31 15:30:00"
+        raise place.refuse(row, texts.iloc[row], remedy)
+    return next((times for times in good if times.is_monotonic_increasing), good[0])
+
+
+def _to_datetime(texts: pd.Series, written: str | None, day_first: bool) -> pd.DatetimeIndex:
+    zoned = bool(OFFSET.search(texts.iloc[0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # pandas on formats it has to guess
+        times = pd.to_datetime(
+            texts, format=written, dayfirst=day_first, utc=zoned, errors="coerce"
+        )
+    return pd.DatetimeIndex(times)
+
+
+def _utc_ns(times: pd.DatetimeIndex, timezone: str, place: Place) -> NDArray[np.int64]:
+    if times.tz is None:
+        times = _localise(times, timezone, place)
+    return times.tz_convert("UTC").as_unit("ns").asi8
+
+
+def _localise(times: pd.DatetimeIndex, timezone: str, place: Place) -> pd.DatetimeIndex:
+    out = times.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
+    if not out.isna().any():
+        return out
+    try:
+        out = times.tz_localize(timezone, ambiguous="infer", nonexistent="NaT")
+    except ValueError as error:
+        row = int(np.argmax(out.isna()))
+        remedy = f"can stand for two instants in {timezone}: give times in UTC or with an offset"
+        raise place.refuse(row, times[row], remedy) from error
+    if out.isna().any():
+        row = int(np.argmax(out.isna()))
+        remedy = (
+            f"does not exist in {timezone}, clocks skip it: set data.timezone to the right zone"
+        )
+        raise place.refuse(row, times[row], remedy)
+    return out
