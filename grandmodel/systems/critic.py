@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grandmodel.core.types import ACCOUNT_BLOCK, CLASS_NAMES, ObservationSpec
 from grandmodel.systems.config import CriticConfig
-from grandmodel.systems.init import VALUE_GAIN, with_gain
+from grandmodel.systems.init import VALUE_GAIN, ScaledLinear
 from grandmodel.systems.policy import mlp_layers
 
 
@@ -33,9 +33,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Linear(wide, narrow)
         self.inner = nn.LayerNorm(narrow)
-        self.second = with_gain(nn.Linear(narrow, narrow), 1.0)
+        self.second = ScaledLinear(narrow, narrow, 1.0)
         same = wide == narrow
-        self.skip = nn.Identity() if same else with_gain(nn.Linear(wide, narrow, bias=False), 1.0)
+        self.skip = nn.Identity() if same else ScaledLinear(wide, narrow, 1.0, bias=False)
         self.norm = nn.LayerNorm(narrow)
 
     def forward(self, x: Float[Tensor, "batch wide"]) -> Float[Tensor, "batch narrow"]:
@@ -82,7 +82,7 @@ class Critic(nn.Module):
             self.layers = nn.Sequential(*blocks)
         else:
             self.layers = mlp_layers(widths, layer_norm=config.layer_norm)
-        self.out = with_gain(nn.Linear(widths[-1], n_heads), VALUE_GAIN)
+        self.out = ScaledLinear(widths[-1], n_heads, VALUE_GAIN)
 
     def forward(
         self,

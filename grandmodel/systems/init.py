@@ -12,20 +12,27 @@ POLICY_GAIN = 0.01
 VALUE_GAIN = 1.0
 
 
+class ScaledLinear(nn.Linear):
+    """A linear layer that is initialised with a gain of its own instead of sqrt(2)."""
+
+    def __init__(self, wide: int, narrow: int, gain: float, *, bias: bool = True) -> None:
+        super().__init__(wide, narrow, bias=bias)
+        self.init_gain = gain
+
+
 @torch.no_grad()
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Set weights orthogonal and biases zero, in the order of the module tree.
 
     Linear layers and convolutions that feed a ReLU get gain sqrt(2), recurrent and attention
     matrices gain 1 (each gate apart), a policy's last layer gain 0.01. A head's first layer is
-    one matrix over [market, account] and is initialised as such. A module may carry an
-    ``init_gain`` of its own.
+    one matrix over [market, account] and is initialised as such.
     """
     if isinstance(module, Head):
         _initialise_head(module, generator)
         return
     if isinstance(module, nn.Linear | nn.Conv1d):
-        gain = float(getattr(module, "init_gain", RELU_GAIN))
+        gain = module.init_gain if isinstance(module, ScaledLinear) else RELU_GAIN
         nn.init.orthogonal_(module.weight, gain, generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
@@ -33,12 +40,6 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
         _initialise_recurrent(module, generator)
     for child in module.children():
         initialise(child, generator)
-
-
-def with_gain(layer: nn.Linear, gain: float) -> nn.Linear:
-    """Mark a layer to be initialised with ``gain`` instead of sqrt(2)."""
-    layer.init_gain = gain  # pyright: ignore[reportAttributeAccessIssue]
-    return layer
 
 
 def _initialise_head(head: Head, generator: torch.Generator) -> None:

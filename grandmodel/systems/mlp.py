@@ -2,13 +2,13 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from grandmodel.core.types import ObservationSpec
-from grandmodel.systems.policy import mlp_layers
+from grandmodel.systems.policy import Trunk, mlp_layers
 
 
-class MlpTrunk(nn.Module):
+class MlpTrunk(Trunk):
     """Pooled window (mean over the 48 bars, last bar) and context -> dense layers."""
 
     reads = "pooled"

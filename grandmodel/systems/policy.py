@@ -1,7 +1,6 @@
 """A policy: a trunk that sees the market alone, and a head that joins the account."""
 
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -12,15 +11,11 @@ from grandmodel.systems.head import Head
 from grandmodel.systems.modifiers import Modifiers
 
 
-class Trunk(Protocol):
-    """What a policy needs of its trunk."""
+class Trunk(nn.Module):
+    """What maps the market's view (window, context) to features [batch, width]."""
 
-    reads: str  # "pooled" or "sequence"
+    reads: str  # how it reads the window: "pooled" or "sequence"
     width: int
-
-    def __call__(self, window: Tensor, context: Tensor) -> Tensor:
-        """Map the market's view to features [batch, width]."""
-        ...
 
 
 class Policy(nn.Module):
@@ -29,7 +24,7 @@ class Policy(nn.Module):
     def __init__(
         self,
         spec: ObservationSpec,
-        trunk: nn.Module,
+        trunk: Trunk,
         *,
         head: int,
         layer_norm: bool,
@@ -40,7 +35,7 @@ class Policy(nn.Module):
 
         Args:
             spec: the agent's columns; `spec.modifiers` are those of ``modifiers``, in order.
-            trunk: module with ``reads`` and ``width`` (see :class:`Trunk`).
+            trunk: sees the market alone.
             head: width of the hidden layer that joins the account.
             layer_norm: whether the head normalises its hidden layer.
             learn_temperature: whether the temperature is a parameter or fixed at 1.
@@ -48,10 +43,11 @@ class Policy(nn.Module):
         """
         super().__init__()
         self.spec = spec
-        self.reads: str = trunk.reads  # pyright: ignore[reportAttributeAccessIssue]
-        width: int = trunk.width  # pyright: ignore[reportAttributeAccessIssue]
+        self.reads = trunk.reads
         self.trunk = trunk
-        self.head = Head(width, head, layer_norm=layer_norm, learn_temperature=learn_temperature)
+        self.head = Head(
+            trunk.width, head, layer_norm=layer_norm, learn_temperature=learn_temperature
+        )
         self.modifiers = Modifiers(modifiers)
 
     @property

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from grandmodel.core.types import ObservationSpec
 from grandmodel.systems.config import TemporalConfig, TemporalMemberConfig
-from grandmodel.systems.init import with_gain
-from grandmodel.systems.policy import mlp_layers
+from grandmodel.systems.init import ScaledLinear
+from grandmodel.systems.policy import Trunk, mlp_layers
 
 _CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -35,10 +35,10 @@ class LastBarAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = with_gain(nn.Linear(width, width), 1.0)
-        self.key = with_gain(nn.Linear(width, width), 1.0)
-        self.value = with_gain(nn.Linear(width, width), 1.0)
-        self.out = with_gain(nn.Linear(width, width), 1.0)
+        self.query = ScaledLinear(width, width, 1.0)
+        self.key = ScaledLinear(width, width, 1.0)
+        self.value = ScaledLinear(width, width, 1.0)
+        self.out = ScaledLinear(width, width, 1.0)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch width"]:
@@ -54,7 +54,7 @@ class LastBarAttention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
-class TemporalTrunk(nn.Module):
+class TemporalTrunk(Trunk):
     """Window -> convolutions -> LSTM or GRU -> attention; with the context -> dense layers."""
 
     reads = "sequence"
@@ -92,8 +92,8 @@ class TemporalTrunk(nn.Module):
             bidirectional=member.bidirectional,
             batch_first=True,
         )
-        both = nn.Linear(2 * sizes.recurrent, sizes.recurrent)
-        self.join = with_gain(both, 1.0) if member.bidirectional else nn.Identity()
+        both = ScaledLinear(2 * sizes.recurrent, sizes.recurrent, 1.0)
+        self.join = both if member.bidirectional else nn.Identity()
         self.attention = LastBarAttention(sizes.recurrent, sizes.heads)
         widths = [sizes.recurrent + len(spec.context), *hidden]
         self.layers = mlp_layers(widths, layer_norm=layer_norm)
