@@ -72,10 +72,10 @@ def _check_plain(value: Any, where: str) -> None:
         raise TypeError(f"{where} is a {type(value).__name__}; checkpoints hold plain values only")
 
 
-def plain_tuple_free(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return ``value`` with tuples turned into lists (optimisers keep their betas as a tuple)."""
     if isinstance(value, dict):
-        return {key: plain_tuple_free(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_tuple_free(item) for item in value]
+        return [plain(item) for item in value]
     return value

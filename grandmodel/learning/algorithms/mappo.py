@@ -157,7 +157,7 @@ class Mappo:
             if not learning:
                 for parameter in self.parameters_of(index):
                     parameter.grad = None
-            self.statistics.add({f"steps/{self.learners[index]}": torch.tensor(float(learning))})
+            self.statistics.add({f"learning/{self.learners[index]}": torch.tensor(float(learning))})
 
     def parameters_of(self, learner: int) -> list[nn.Parameter]:
         """Return the parameters that one learner's loss moves."""
@@ -177,6 +177,19 @@ class Mappo:
             if any(parameter.grad is not None for parameter in group):
                 norm = nn.utils.clip_grad_norm_(group, self.config.grad_clip)
                 self.statistics.add({name: norm})
+
+    def report(self) -> dict[str, float]:
+        """Return what is worth logging of the last update, by name."""
+        means = self.statistics.means()
+        team = self.seats.team
+        for name in self.learners:
+            share = means.pop(f"learning/{name}", 1.0)
+            means[f"epochs/{name}"] = share * self.config.epochs
+        weights, records = team.weights.tolist(), team.pool_weights.record.tolist()
+        for name, weight, record in zip(team.names, weights, records, strict=True):
+            means[f"weight/{name}"] = weight
+            means[f"record/{name}"] = record
+        return means
 
     def optimiser(self, *, fused: bool) -> torch.optim.Adam:
         """Return one Adam over agents (group 0) and critic (group 1)."""
