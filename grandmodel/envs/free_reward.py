@@ -92,7 +92,7 @@ def random_policies(tape: Tape, count: int, generator: torch.Generator) -> Tenso
         redraw = int(torch.randint(1, LONGEST_REDRAW_BARS + 1, (1,), generator=generator))
         heads = torch.randn(-(-bars // redraw), width, 3, generator=generator) / width**0.5
         block = torch.arange(bars) // redraw
-        logits = torch.einsum("bw,bwa->ba", inputs, heads[block]) * scale
+        logits = (inputs[:, :, None] * heads[block]).sum(dim=1) * scale
         noise = -torch.log(-torch.log(torch.rand(bars, 3, generator=generator)))
         policies.append((logits + noise).argmax(dim=1) - 1)
     return torch.stack(policies).to(torch.int8)

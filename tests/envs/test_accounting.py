@@ -171,7 +171,7 @@ def test_long_only_turns_shorts_flat():
 
 def test_size_follows_the_equity_at_the_start_of_the_session():
     tape = hand_tape(FOUR_BARS, session=[0, 0, 1, 1, 1, 1])
-    first, second = run(segment_env(tape), [1, -1])
+    _, second = run(segment_env(tape), [1, -1])
     # second fill: 101 970.20 / 204 short; traded 495.0495 + 499.854
     assert second.cost.item() == pytest.approx(1e-4 * (495.0495 + 499.8539) * 204, abs=0.005)
 

@@ -1,0 +1,57 @@
+"""What agents are shown."""
+
+import pytest
+import torch
+from env_worlds import doubles, random_tape
+
+from grandmodel.core.types import ObservationSpec
+from grandmodel.envs.observation import MarketView, account_block, pool_window, pooled_rows
+
+COLUMNS = ("momentum_20", "raw_volatility_30")
+SPEC = ObservationSpec("a", COLUMNS, ("synergy_direction",), ("raw_volatility_30",))
+
+
+def test_pooled_is_mean_then_last_row():
+    tape = random_tape(120)
+    view = MarketView(tape, SPEC)
+    bar = torch.tensor([60, 47, 119])
+    pooled = view.window(bar)
+    for row, at in enumerate(bar.tolist()):
+        window = torch.stack([tape.column(n)[at - 47 : at + 1] for n in COLUMNS], 1)
+        assert torch.allclose(pooled[row, :2], window.double().mean(0).float(), atol=1e-6)
+        assert torch.equal(pooled[row, 2:], window[-1])
+        assert torch.equal(view.window(bar, "sequence")[row], window)
+    assert torch.equal(view.context(bar)[:, 0], tape.column("synergy_direction")[bar])
+    assert torch.equal(view.modifiers(bar)[:, 0], tape.column("raw_volatility_30")[bar])
+
+
+def test_pooled_has_the_same_bits_wherever_the_bars_stand():
+    values = torch.randn(400, 5, generator=torch.Generator().manual_seed(2)) * 3
+    whole = pooled_rows(values, 48)
+    for cut in (1, 13, 130):
+        part = pooled_rows(values[cut:300], 48)
+        assert torch.equal(part[47:], whole[cut + 47 : 300])
+    windows = torch.stack([values[bar - 47 : bar + 1] for bar in range(47, 400)])
+    assert torch.equal(pool_window(windows), whole[47:])
+    assert torch.equal(pool_window(windows[5:6]), whole[52:53])
+
+
+def test_a_view_refuses_what_it_does_not_know():
+    tape = random_tape(60)
+    with pytest.raises(KeyError, match="no column nonsense"):
+        MarketView(tape, ObservationSpec("a", ("nonsense",), ()))
+    with pytest.raises(ValueError, match="pooled or sequence"):
+        MarketView(tape, SPEC).window(torch.tensor([50]), "other")
+
+
+def test_account_block_by_hand():
+    block = account_block(
+        torch.tensor([1, -1, 1, 0]),
+        doubles([103.0, 103.0, 103.0, 103.0]),
+        doubles([100.0, 100.0, 100.0, 100.0]),
+        doubles([2.0, 2.0, 0.0, 2.0]),
+        torch.tensor([12, 480, 48, 0]),
+        doubles([0.0, 0.01, 0.2, 0.025]),
+    )
+    want = [[1, 1.5, 0.25, 0], [-1, -1.5, 4, 0.2], [1, 0, 1, 1], [0, 0, 0, 0.5]]
+    assert torch.equal(block, torch.tensor(want, dtype=torch.float32))

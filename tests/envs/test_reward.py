@@ -1,0 +1,208 @@
+"""Rewards: golden figures, terms, scale, and no pay for nothing."""
+
+import pytest
+import torch
+from env_worlds import SCALE, doubles, hand_tape, random_env, random_tape, run, segment_env
+
+from grandmodel.core.checks import UserError
+from grandmodel.core.types import Segment
+from grandmodel.envs.config import EnvConfig, RewardConfig
+from grandmodel.envs.free_reward import (
+    free_rewards,
+    plain_policies,
+    play,
+    random_policies,
+    reward_follows_money,
+)
+from grandmodel.envs.reward import (
+    Reward,
+    RewardScale,
+    RunningScale,
+    StepFacts,
+    drawdown,
+    measure_scale,
+    momentum,
+    synergy,
+    volatility,
+)
+from grandmodel.market.instruments import Instrument
+
+GENERIC = Instrument(
+    name="generic", fee_bps=1.0, half_spread_bps=1.0, slippage_bps=0.5, multiplier=1.0
+)
+
+
+def facts(count, **changes):
+    values = {
+        "pnl": doubles([0.0] * count),
+        "full_cost_pnl": doubles([0.0] * count),
+        "equity_before": doubles([100_000.0] * count),
+        "trailing_sd": doubles([1e-3] * count),
+        "position_before": torch.zeros(count, dtype=torch.int64),
+        "position": torch.zeros(count, dtype=torch.int64),
+        "drawdown_before": doubles([0.0] * count),
+        "drawdown": doubles([0.0] * count),
+        "signals": {},
+        "next_signals": {},
+    }
+    return StepFacts(**(values | changes))
+
+
+def test_net_by_hand():
+    # 100 / (100 000 x 0.001) = 1; floor 0.0001 where the sd is below it; bound 10
+    given = facts(
+        4,
+        pnl=doubles([100.0, -50.0, 10.0, -5000.0]),
+        full_cost_pnl=doubles([50.0, -100.0, 10.0, -5000.0]),
+        trailing_sd=doubles([1e-3, 1e-3, 1e-6, 1e-3]),
+    )
+    reward, net, terms = Reward(RewardConfig(), SCALE)(given)
+    assert net.tolist() == [1.0, -0.5, 1.0, -10.0]
+    assert reward.tolist() == net.tolist()
+    assert terms["clipped"].tolist() == [0, 0, 0, 1]
+    assert terms["net_full_cost"].tolist() == [0.5, -1.0, 1.0, -10.0]
+
+
+def test_net_is_reported_whatever_the_reward_is():
+    tape = random_tape(200)
+    targets = [1, 1, -1, 0, -1] * 20
+    net = run(segment_env(tape), targets)
+    text = run(segment_env(tape, reward=RewardConfig(kind="text")), targets)
+    assert all(torch.equal(a.net, b.net) for a, b in zip(net, text, strict=True))
+    names = {"net", "clipped", "net_full_cost", "pnl", "synergy", "drawdown", "volatility"}
+    assert set(text[0].terms) == names
+    parts = ("pnl", "synergy", "drawdown", "volatility")
+    for result in text:
+        assert torch.allclose(result.reward, sum(result.terms[name] for name in parts))
+
+
+def test_full_cost_net_is_that_of_an_environment_with_full_costs():
+    tape = hand_tape([[100.0] * 4] * 8)
+    cheap, dear = segment_env(tape), segment_env(tape)
+    cheap.cost_scale = 0.0
+    results = zip(run(cheap, [1, -1, 0]), run(dear, [1, -1, 0]), strict=True)
+    for low, high in results:
+        assert low.net.item() == 0.0
+        assert low.terms["net_full_cost"].item() == pytest.approx(high.net.item(), rel=1e-3)
+
+
+def test_text_terms_by_hand():
+    signals = {
+        "synergy_direction": torch.tensor([1.0, 1.0, 1.0, -1.0, 1.0]),
+        "synergy_confidence": torch.tensor([0.5] * 5),
+        "raw_volatility_30": torch.tensor([1.0, 2.5, 5.0, 2.5, 9.0]),
+        "momentum_20": torch.tensor([0.0] * 5),
+    }
+    given = facts(
+        5,
+        position_before=torch.tensor([0, 1, -1, 0, 1]),
+        position=torch.tensor([1, 1, 1, 1, 0]),
+        drawdown_before=doubles([0.0, 0.02, 0.04, 0.06, 0.03]),
+        drawdown=doubles([0.01, 0.04, 0.06, 0.04, 0.05]),
+        signals=signals,
+        next_signals={"momentum_20": torch.tensor([0.5, -0.5, 0.5, 0.5, 0.5])},
+    )
+    nothing = doubles([0.0] * 5)
+    # Opened; held; reversed; against; closed.
+    assert synergy(given, nothing, SCALE).tolist() == [0.5, 0.0, 0.5, 0.0, 0.0]
+    # d0 = 0.02: phi(0.04) = 1, phi(0.06) = 4, phi(0.03) = 0.25, phi(0.05) = 2.25
+    want = pytest.approx([0.0, -1.0, -3.0, 0.0, -2.0])
+    assert drawdown(given, nothing, SCALE).tolist() == want
+    assert volatility(given, nothing, SCALE).tolist() == [0.0, -0.5, -3.0, -0.5, 0.0]
+    assert momentum(given, nothing, SCALE).tolist() == [0.5, -0.5, 0.5, 0.5, 0.0]
+    reward, _, terms = Reward(RewardConfig(kind="text", terms={"momentum": 0.1}), SCALE)(given)
+    assert terms["synergy"].tolist() == pytest.approx([0.1, 0, 0.1, 0, 0])
+    assert terms["drawdown"].tolist() == pytest.approx([0, -0.3, -0.9, 0, -0.6])
+    assert terms["volatility"].tolist() == pytest.approx([0, -0.025, -0.15, -0.025, 0])
+    assert reward[2].item() == pytest.approx(0.1 - 0.9 - 0.15 + 0.05)
+
+
+def test_text_pnl_is_tanh_on_the_same_scale():
+    _, _, terms = Reward(RewardConfig(kind="text", terms={"synergy": 0, "volatility": 0}), SCALE)(
+        facts(2, pnl=doubles([100.0, -5000.0]))
+    )
+    assert terms["pnl"].tolist() == pytest.approx([0.76159416, -1.0])
+    assert "synergy" not in terms
+
+
+def test_text_says_which_column_is_missing():
+    with pytest.raises(UserError, match="reward=text needs the column synergy_direction"):
+        segment_env(random_tape(60, columns=False), reward=RewardConfig(kind="text"))
+
+
+def test_scale_comes_from_the_training_stretches_alone():
+    tape = hand_tape([[100.0] * 4] * 40, session=[bar // 4 for bar in range(40)])
+    tape.trailing_sd[:] = doubles([1e-3] * 20 + [9.0] * 20)
+    scale = measure_scale(tape, [range(5, 15)])
+    assert scale == RewardScale(pytest.approx(2e-4), pytest.approx(3 * 1e-3 * 2))
+    tape.trailing_sd.zero_()
+    with pytest.raises(UserError, match="hardly move"):
+        measure_scale(tape, [range(40)])
+
+
+def test_running_scale_moves_once_per_rollout():
+    running = RunningScale(0.9)
+    running.add(torch.tensor([1.0, 3.0]))
+    assert running.sd.item() == 1.0
+    running.add(torch.tensor([1.0, 3.0]))
+    running.end_rollout()
+    assert running.sd.item() == 1.0  # sd of 1, 3, 1, 3
+    running.add(torch.tensor([0.0, 20.0]))
+    assert running.sd.item() == 1.0
+    running.end_rollout()
+    assert running.sd.item() == pytest.approx((0.9 * 1 + 0.1 * 100) ** 0.5)
+    running.end_rollout()  # a rollout without a step changes nothing
+    assert running.sd.item() == pytest.approx((0.9 * 1 + 0.1 * 100) ** 0.5)
+
+
+def test_the_normaliser_divides_the_reward_and_leaves_net_alone():
+    plain = random_env(random_tape(300), 4)
+    scaled = random_env(random_tape(300), 4, reward=RewardConfig(normalise=True))
+    run(plain, [1, -1, 0, 1])
+    run(scaled, [1, -1, 0, 1])
+    scaled.end_rollout()
+    a, b = run(plain, [1])[0], run(scaled, [1])[0]
+    assert torch.equal(a.net, b.net)
+    sd = float(scaled.reward.running.sd)
+    assert sd != 1.0
+    assert torch.allclose(b.reward * sd, a.reward)
+
+
+WALK = random_tape(100_000, 11, GENERIC, sd=1e-3, session_bars=46)
+SEGMENTS = [Segment(start, start + 250) for start in range(0, 100_000, 250)]
+
+
+@pytest.fixture(scope="module", params=["net", "text"])
+def reward(request):
+    return Reward.fitted(RewardConfig(kind=request.param), WALK, [range(len(WALK))])
+
+
+def test_no_free_reward(reward):
+    offenders = free_rewards(WALK, EnvConfig(), reward, SEGMENTS, torch.Generator().manual_seed(1))
+    assert offenders == []
+    targets = torch.stack(list(plain_policies(WALK, torch.Generator()).values()))
+    flat = play(WALK, EnvConfig(), reward, SEGMENTS[:3], targets[:1])
+    assert flat.reward.abs().max() == 0.0
+
+
+def test_the_gate_sees_a_free_reward():
+    paid = Reward.fitted(
+        RewardConfig(kind="text", terms={"synergy": 50.0}), WALK, [range(len(WALK))]
+    )
+    draw = torch.Generator().manual_seed(1)
+    offenders = free_rewards(WALK, EnvConfig(), paid, SEGMENTS, draw)
+    assert "follow synergy" in {offender.policy for offender in offenders}
+
+
+def test_reward_follows_money(reward):
+    draw = torch.Generator().manual_seed(2)
+    bars = SEGMENTS[:200]
+    assert reward_follows_money(WALK, EnvConfig(), reward, bars, draw) >= 0.95
+
+
+def test_random_policies_differ_in_how_often_they_move():
+    targets = random_policies(WALK, 12, torch.Generator().manual_seed(0))[:, :2000].long()
+    moves = (targets.diff(dim=1) != 0).double().mean(dim=1)
+    assert targets.min() == -1
+    assert targets.max() == 1
+    assert moves.max() - moves.min() > 0.1
