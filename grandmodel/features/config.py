@@ -7,8 +7,7 @@ from grandmodel.features.mlmi import (
     LABEL_MODES,
     LARGEST_STORE,
     LEAST_EVENTS,
-    TEXT_NEIGHBOURS,
-    TEXT_STORE,
+    TEXT_MEMORY,
     Memory,
 )
 from grandmodel.features.scaling import SCALINGS
@@ -38,7 +37,7 @@ class MlmiConfig:
     def memory(self) -> Memory:
         """The setting as the indicator takes it."""
         if self.store == "text":
-            return Memory(TEXT_STORE, TEXT_NEIGHBOURS)
+            return TEXT_MEMORY
         return Memory(int(self.store), 0)
 
 

@@ -16,8 +16,7 @@ SHORT_RSI, LONG_RSI = 5, 20
 FIRST_STORED_BAR = LONG_RSI + SLOW_BARS - 1
 LEAST_EVENTS = 200
 LARGEST_STORE = 10_000
-TEXT_STORE, TEXT_NEIGHBOURS = 10_000, 200
-FEW = 24  # candidates that are sorted instead of bisected further
+FEW = 16  # so many candidates are searched one by one instead of bisected further
 _EQUAL = 1e-12  # of the price: closer averages have not crossed
 
 _VALUE, _SIGNAL = range(2)
@@ -29,7 +28,7 @@ _FEATURE_1, _FEATURE_2, _LABEL, _DISTANCE = range(4)
 
 @njit(cache=True, nogil=True)
 def _kth_smallest(values, k, guess, few):
-    """Return the k-th smallest value (from 1): bisection by counting, then a short sort.
+    """Return the k-th smallest value (from 1): bisection by counting, then the smallest left.
 
     ``guess`` is where to look first; it moves the work, not the result.
     """
@@ -51,13 +50,24 @@ def _kth_smallest(values, k, guess, few):
         else:
             share = (k - below) / (up_to - below)
             trial = low + (high - low) * min(max(share, 0.1), 0.9)
-    found = few if up_to - below <= few.size else np.empty(up_to - below)
-    size = 0
-    for value in values:
-        if low < value <= high:
-            found[size] = value
-            size += 1
-    return np.sort(found[:size])[k - below - 1]
+    left = values
+    if up_to - below <= few.size:
+        size = 0
+        for value in values:
+            if low < value <= high:
+                few[size] = value
+                size += 1
+        left = few[:size]
+    while below < k:
+        smallest, ties = np.inf, 0
+        for value in left:
+            if low < value < smallest:
+                smallest, ties = value, 1
+            elif value == smallest:
+                ties += 1
+        low = smallest
+        below += ties
+    return low
 
 
 @njit(cache=True, nogil=True)
@@ -153,6 +163,10 @@ class Memory(NamedTuple):
     neighbours: int  # 0: a tenth of the stored events, 20 to 100
 
 
+LAST_1000 = Memory(1000, 0)
+TEXT_MEMORY = Memory(10_000, 200)
+
+
 class Mlmi:
     """Nearest-neighbour momentum on crosses of WMA(5) and WMA(20) of the close.
 
@@ -169,7 +183,7 @@ class Mlmi:
     memory_bars = 600  # of its averages; the value depends on the events stored
     memory = "store"
 
-    def __init__(self, memory: Memory = Memory(1000, 0), label_mode: str = "literal") -> None:
+    def __init__(self, memory: Memory = LAST_1000, label_mode: str = "literal") -> None:
         require_choice("features.mlmi.label_mode", label_mode, LABEL_MODES)
         self.store_events = memory.events
         self._rules = (memory.neighbours, label_mode == "predictive")

@@ -1,0 +1,149 @@
+"""Every indicator as two functions of bars, whole and streamed, for the tests of causality."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grandmodel.features.config import FeatureConfig, MlmiConfig
+from grandmodel.features.gaps import Gaps
+from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.levels import LevelInputs, Levels
+from grandmodel.features.matrix import PathArrays, compute
+from grandmodel.features.mlmi import Memory, Mlmi
+from grandmodel.features.mmd import Mmd
+from grandmodel.features.momentum import Momentum
+from grandmodel.features.nwrqk import Nwrqk
+from grandmodel.features.profile import Profile
+from grandmodel.features.smooth import Atr
+from grandmodel.features.stream import MatrixStream
+from grandmodel.features.time_of_day import TimeOfDay
+from grandmodel.features.volatility import Volatility
+
+MINUTE_NS = 60 * 10**9
+PARTS = 6  # five-minute bars in a half hour
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing under test: columns [bar] from bars, at once and bar by bar."""
+
+    name: str
+    over: Callable[[BarArrays], dict[str, np.ndarray]]
+    stream: Callable[[BarArrays], dict[str, np.ndarray]]
+    memory_bars: int
+    store_events: int = 0  # what is remembered by events, beside the bars
+
+
+def fine_bars(bars: BarArrays) -> BarArrays:
+    """Return five-minute bars inside half-hour bars: a fixed zigzag that stays within them."""
+    number = bars.open_time_ns[:, None] // (30 * MINUTE_NS) * PARTS + np.arange(PARTS + 1)
+    position = np.abs(np.sin(number * 12.9898)) * 43758.5453 % 1.0
+    position[:, 0] = (bars.open - bars.low) / np.maximum(bars.high - bars.low, 1e-9)
+    position[:, -1] = (bars.close - bars.low) / np.maximum(bars.high - bars.low, 1e-9)
+    price = bars.low[:, None] + position * (bars.high - bars.low)[:, None]
+    first, last = price[:, :-1].ravel(), price[:, 1:].ravel()
+    steps = np.arange(PARTS) * 5 * MINUTE_NS
+    empty = np.zeros(0)
+    return BarArrays(
+        (bars.open_time_ns[:, None] + steps).ravel(),
+        first, np.maximum(first, last), np.minimum(first, last), last,
+        np.repeat(bars.volume, PARTS) / PARTS,
+        empty.astype(np.int64), empty, empty.astype(np.int64), 5, bars.tick, bars.volume_kind,
+    )  # fmt: skip
+
+
+def fine_bar(fine: BarArrays, index: int) -> Bar:
+    """Return one finer bar; its local calendar is unknown and not read."""
+    prices = (fine.open, fine.high, fine.low, fine.close, fine.volume)
+    stamp = int(fine.open_time_ns[index])
+    return Bar(stamp, *(float(part[index]) for part in prices), 0, 0.0, 0, fine.minutes)
+
+
+def streamed(update: Callable, bars: BarArrays) -> dict[str, np.ndarray]:
+    rows = [update(bars.bar(t)) for t in range(len(bars))]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _simple(name: str, make: Callable, **more) -> Case:
+    return Case(
+        name,
+        lambda bars: make().over(bars),
+        lambda bars: streamed(make().update, bars),
+        make().memory_bars,
+        **more,
+    )
+
+
+def _level_inputs(bars: BarArrays) -> LevelInputs:
+    wave = 1.0 + 0.002 * np.sin(np.round(bars.close))
+    return LevelInputs(bars.close * wave, bars.close / wave, bars.high - bars.low, bars.volume % 2)
+
+
+def _levels_stream(bars: BarArrays) -> dict[str, np.ndarray]:
+    levels, inputs = Levels("traded"), _level_inputs(bars)
+    rows = [
+        levels.update(bars.bar(t), LevelInputs(*(float(part[t]) for part in inputs)))
+        for t in range(len(bars))
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def matrix_over(bars: BarArrays, config: FeatureConfig, *, finer: bool) -> dict[str, np.ndarray]:
+    path = PathArrays(bars, fine_bars(bars) if finer else None)
+    return next(iter(compute([path], config))).scaled
+
+
+def matrix_stream(bars: BarArrays, config: FeatureConfig, *, finer: bool) -> dict[str, np.ndarray]:
+    stream = MatrixStream(config, bars.tick, bars.volume_kind, finer=finer)
+    fine = fine_bars(bars) if finer else None
+    rows = []
+    for t in range(len(bars)):
+        parts = range(t * PARTS, (t + 1) * PARTS) if fine else ()
+        rows.append(stream.update(bars.bar(t), [fine_bar(fine, k) for k in parts]).scaled)
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _matrix(name: str, *, finer: bool, temporal: bool) -> Case:
+    config = FeatureConfig(temporal=temporal, mlmi=MlmiConfig(store="300"))
+    return Case(
+        name,
+        lambda bars: matrix_over(bars, config, finer=finer),
+        lambda bars: matrix_stream(bars, config, finer=finer),
+        2100,
+        store_events=300,
+    )
+
+
+CASES = (
+    _simple("mlmi", lambda: Mlmi(Memory(300, 0)), store_events=300),
+    _simple("mlmi_predictive", lambda: Mlmi(Memory(300, 0), "predictive"), store_events=300),
+    _simple("nwrqk", Nwrqk),
+    _simple("momentum", Momentum),
+    _simple("volatility", Volatility),
+    _simple("atr", Atr),
+    _simple("time_of_day", TimeOfDay),
+    _simple("mmd", Mmd),
+    _simple("profile", lambda: Profile(0.25, "traded")),
+    _simple("gaps", lambda: Gaps(0.25)),
+    Case(
+        "levels",
+        lambda bars: Levels("traded").over(bars, _level_inputs(bars)),
+        _levels_stream,
+        Levels.memory_bars,
+    ),
+    _matrix("matrix", finer=False, temporal=True),
+    _matrix("matrix_finer", finer=True, temporal=False),
+)
+
+
+def perturbed(bars: BarArrays, start: int) -> BarArrays:
+    """Return the bars with everything from row ``start`` on made different."""
+    factor = np.where(np.arange(len(bars)) < start, 1.0, 1.37)
+    factor[start:] *= 1.0 + 0.01 * np.cos(np.arange(len(bars) - start))
+    prices = np.stack([bars.open, bars.high, bars.low, bars.close]) * factor
+    return replace(
+        bars,
+        open=prices[0], high=prices.max(0), low=prices.min(0), close=prices[3],
+        volume=bars.volume * factor,
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from grandmodel.features import build
+from grandmodel.features.build import build_tape, load_or_build_tape
+from grandmodel.features.cache import cache_key, source_hash
+from grandmodel.features.config import FeatureConfig, MlmiConfig
+from grandmodel.market.bars import Bars
+from grandmodel.market.dataset import Dataset, MarketPath
+from grandmodel.market.instruments import Instrument
+
+INSTRUMENT = Instrument(name="generic", tick=0.25)
+
+
+def market_path(arrays, start_ns=0):
+    stamps = start_ns + 1_600_000_200 * 10**9 + np.arange(len(arrays)) * 1800 * 10**9
+    stamps -= stamps[0] % (1800 * 10**9)
+    prices = (arrays.open, arrays.high, arrays.low, arrays.close, arrays.volume)
+    return MarketPath(Bars(stamps, *prices, 30, INSTRUMENT, adjustment="none"))
+
+
+@pytest.fixture(scope="module")
+def dataset(random_bars):
+    paths = tuple(market_path(random_bars(count, count)) for count in (900, 750))
+    leak = [np.arange(900.0), np.arange(750.0)]
+    return Dataset(paths, {}, extra={"leak": leak})
+
+
+def same(left, right):
+    for field in fields(left):
+        a, b = getattr(left, field.name), getattr(right, field.name)
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, field.name
+
+
+def test_each_path_is_computed_afresh(dataset):
+    tape = build_tape(dataset, FeatureConfig())
+    assert len(tape) == 1650
+    assert tape.path_start(1) == 900
+    assert torch.isfinite(tape.features).all()
+    second = Dataset(dataset.paths[1:], {}, extra={"leak": dataset.extra["leak"][1:]})
+    alone = build_tape(second, FeatureConfig())
+    assert torch.equal(tape.features[900:], alone.features)
+    assert torch.equal(tape.trailing_sd[900:], alone.trailing_sd)
+    assert torch.equal(tape.column("leak")[900:], torch.arange(750.0))
+    assert tape.session[900] == tape.session[899] + 1
+    assert (tape.session.diff() >= 0).all()
+
+
+def test_no_value_depends_on_the_number_of_workers(dataset):
+    same(build_tape(dataset, FeatureConfig(), 1), build_tape(dataset, FeatureConfig(), 4))
+
+
+def test_prices_and_scales_stand_in_their_own_units(dataset):
+    tape = build_tape(dataset, FeatureConfig())
+    bars = dataset.paths[0].bars
+    np.testing.assert_array_equal(tape.close[:900], bars.close)
+    assert tape.trailing_sd[0] == 0.0
+    assert (tape.atr14[:14] == 0.0).all()
+    assert (tape.atr14[14:900] > 0.0).all()
+    assert tape.column("raw_volatility_30")[0] == 1.0
+
+
+def test_a_kept_tape_is_the_built_one(dataset, tmp_path, monkeypatch):
+    built = load_or_build_tape(dataset, FeatureConfig(), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr(build, "build_tape", lambda *_: pytest.fail("built again"))
+    same(load_or_build_tape(dataset, FeatureConfig(), tmp_path), built)
+
+
+def test_a_tape_cut_short_is_built_again(dataset, tmp_path):
+    built = load_or_build_tape(dataset, FeatureConfig(), tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"not a tape"):
+        file.write_bytes(content)
+        same(load_or_build_tape(dataset, FeatureConfig(), tmp_path), built)
+        assert file.read_bytes() == whole
+
+
+def test_without_a_folder_nothing_is_kept(dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    load_or_build_tape(dataset, FeatureConfig(), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_key_follows_data_configuration_and_sources(dataset, monkeypatch):
+    key = cache_key(dataset, FeatureConfig())
+    assert key == cache_key(dataset, FeatureConfig())
+    others = [
+        cache_key(dataset, FeatureConfig(mlmi=MlmiConfig(store="500"))),
+        cache_key(replace(dataset, extra={}), FeatureConfig()),
+        cache_key(replace(dataset, paths=dataset.paths[::-1]), FeatureConfig()),
+    ]
+    monkeypatch.setattr("grandmodel.features.cache.source_hash", lambda: "other sources")
+    others.append(cache_key(dataset, FeatureConfig()))
+    assert len({key, *others}) == 5
+    assert len(source_hash()) == 64
