@@ -1,0 +1,208 @@
+"""One self-contained page about the features of a file: what they look like and how they spread."""
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+from plotly.subplots import make_subplots
+
+from grandmodel.evaluation.report.figures import CLASS_COLOURS, GRID, INK, OWN
+from grandmodel.evaluation.report.page import CONFIG, STYLE
+from grandmodel.evaluation.report.tables import records_html
+from grandmodel.features.scaling import LIMIT, MATRIX_30
+from grandmodel.market.splits import WARMUP_BARS
+
+SHOWN_BARS = 1000
+HISTOGRAM_BINS = 61
+BULL, BEAR = CLASS_COLOURS["bull"], CLASS_COLOURS["bear"]
+CLIPPED_AT = {  # where a column's own scaling ends; the others end at +-3
+    "nwrqk_value": 1.0, "nwrqk_slope": 1.0, "momentum_20": 1.0, "momentum_50": 1.0,
+    "mmd_score": 2.0, "volume_profile_skew": 1.0,
+}  # fmt: skip
+EVENT_SYMBOLS = {"created": "circle-open", "mitigated": "x-thin-open"}
+
+
+@dataclass(frozen=True)
+class FeatureTables:
+    """What a page is drawn from, all of one path."""
+
+    title: str
+    notes: tuple[str, ...]  # sentences about the data
+    quality: pd.DataFrame
+    prices: pd.DataFrame  # timestamp, close
+    matrix: pd.DataFrame  # timestamp, raw_<column>, scaled_<column>
+    gaps: pd.DataFrame  # time, event, direction, size
+    synergies: pd.DataFrame  # time, type, direction, confidence, tied
+    synergy_counts: pd.DataFrame  # type, count, per_year
+
+
+def spread_table(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return how each scaled matrix column spreads after the warm-up.
+
+    Columns: ``mean``, ``sd``, ``clipped`` (share at the ends of its scale) and
+    ``most_frequent`` (share of the commonest value). Empty without bars after the warm-up.
+    """
+    rows = []
+    for name in MATRIX_30:
+        values = matrix[f"scaled_{name}"].to_numpy(np.float64)[WARMUP_BARS:]
+        if not len(values):
+            continue
+        commonest = np.unique(values, return_counts=True)[1].max() / len(values)
+        clipped = float(np.mean(np.abs(values) >= CLIPPED_AT.get(name, LIMIT)))
+        rows.append((name, values.mean(), values.std(), clipped, commonest))
+    return pd.DataFrame(rows, columns=["column", "mean", "sd", "clipped", "most_frequent"])
+
+
+def feature_page(tables: FeatureTables) -> str:
+    """Return the page as one HTML document that needs no network."""
+    notes = "".join(f"<p>{escape(note)}</p>" for note in tables.notes)
+    sections = [
+        f"<h1>{escape(tables.title)}</h1>{notes}",
+        _section("What is in the file", _table(tables.quality)),
+        _section(
+            f"Price, gaps and synergies, the last {SHOWN_BARS} bars",
+            _figure(_price_figure(tables)),
+        ),
+        _section(
+            "Synergies per type",
+            _table(tables.synergy_counts) + _figure(_synergy_figure(tables.synergies)),
+        ),
+        _section(
+            f"Scaled columns, the last {SHOWN_BARS} bars", _figure(_column_figure(tables.matrix))
+        ),
+        _section(
+            f"Spread of the scaled columns after the first {WARMUP_BARS} bars",
+            _table(spread_table(tables.matrix)) + _figure(_spread_figure(tables.matrix)),
+        ),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(tables.title)}</title><style>{STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body>{''.join(sections)}</body></html>\n"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    """Rows of a frame as a table, as long as a reader needs; what is missing becomes a dash."""
+    records = frame.to_dict("records")
+    return records_html([{str(key): _cell(row[key]) for key in row} for row in records])
+
+
+def _cell(value: object) -> object:
+    if value is None or pd.isna(value):  # pyright: ignore[reportGeneralTypeIssues]
+        return None
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def _figure(figure: go.Figure) -> str:
+    figure.update_layout(
+        margin={"l": 48, "r": 12, "t": 24, "b": 36},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    )
+    figure.update_xaxes(gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False)
+    return figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
+
+
+def _recent(frame: pd.DataFrame, column: str, since: pd.Timestamp) -> pd.DataFrame:
+    return frame[frame[column] >= since]
+
+
+def _price_figure(tables: FeatureTables) -> go.Figure:
+    """Close, with births and fills of gaps and synergies where they were known."""
+    prices = tables.prices.tail(SHOWN_BARS)
+    figure = go.Figure(
+        go.Scatter(
+            x=prices["timestamp"], y=prices["close"], name="close", line={"color": OWN, "width": 1}
+        )
+    )
+    if prices.empty:
+        return figure
+    since = prices["timestamp"].iloc[0]
+    level = pd.Series(prices["close"].to_numpy(), prices["timestamp"])
+    gaps = _recent(tables.gaps, "time", since)
+    for event, symbol in EVENT_SYMBOLS.items():
+        kind = gaps[gaps["event"] == event]
+        figure.add_trace(_markers(kind, level, f"gap {event}", symbol, 6))
+    synergies = _recent(tables.synergies, "time", since)
+    figure.add_trace(_markers(synergies, level, "synergy", "triangle-up", 12))
+    figure.update_layout(height=420)
+    return figure
+
+
+def _markers(
+    events: pd.DataFrame, level: pd.Series, name: str, symbol: str, size: int
+) -> go.Scatter:
+    """Markers at the close last known, green for bullish and red for bearish events."""
+    height = level.asof(events["time"]).to_numpy() if len(events) else []
+    bullish = events["direction"].to_numpy() > 0
+    marker = {
+        "symbol": symbol,
+        "size": size,
+        "angle": np.where(bullish | (symbol != "triangle-up"), 0, 180),
+        "color": np.where(bullish, BULL, BEAR),
+    }
+    shown = "legendonly" if name.startswith("gap") else True
+    return go.Scatter(
+        x=events["time"], y=height, mode="markers", name=name, marker=marker, visible=shown
+    )
+
+
+def _synergy_figure(synergies: pd.DataFrame) -> go.Figure:
+    """How many synergies of each type there are per month, in both directions."""
+    figure = go.Figure()
+    if len(synergies):
+        month = synergies["time"].dt.strftime("%Y-%m")
+        for side, name, colour in ((1, "bullish", BULL), (-1, "bearish", BEAR)):
+            count = month[synergies["direction"] == side].value_counts().sort_index()
+            figure.add_trace(
+                go.Bar(x=count.index, y=count.to_numpy(), name=name, marker_color=colour)
+            )
+    figure.update_layout(height=260, barmode="stack", yaxis_title="per month")
+    return figure
+
+
+def _column_figure(matrix: pd.DataFrame) -> go.Figure:
+    """Each scaled column of the matrix over time, one below the other."""
+    recent = matrix.tail(SHOWN_BARS)
+    figure = make_subplots(
+        rows=len(MATRIX_30), cols=1, shared_xaxes=True, vertical_spacing=0.018,
+        subplot_titles=list(MATRIX_30),
+    )  # fmt: skip
+    for row, name in enumerate(MATRIX_30, start=1):
+        line = {"color": OWN, "width": 1}
+        values = recent[f"scaled_{name}"]
+        trace = go.Scatter(x=recent["timestamp"], y=values, line=line, name=name)
+        figure.add_trace(trace, row=row, col=1)
+    figure.update_annotations(x=0.0, xanchor="left", font_size=11)
+    figure.update_layout(height=110 * len(MATRIX_30), showlegend=False)
+    return figure
+
+
+def _spread_figure(matrix: pd.DataFrame) -> go.Figure:
+    """A histogram of each scaled column, counted here so that the page stays small."""
+    columns = 4
+    rows = -(-len(MATRIX_30) // columns)
+    figure = make_subplots(rows=rows, cols=columns, subplot_titles=list(MATRIX_30))
+    edges = np.linspace(-LIMIT, LIMIT, HISTOGRAM_BINS + 1)
+    for place, name in enumerate(MATRIX_30):
+        values = matrix[f"scaled_{name}"].to_numpy(np.float64)[WARMUP_BARS:]
+        count = np.histogram(values, edges)[0] / max(len(values), 1)
+        bars = go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=count, marker_color=OWN)
+        figure.add_trace(bars, row=place // columns + 1, col=place % columns + 1)
+    figure.update_annotations(font_size=11)
+    figure.update_layout(height=180 * rows, showlegend=False, bargap=0.0)
+    return figure
