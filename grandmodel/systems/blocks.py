@@ -44,7 +44,8 @@ def blocked_embed(
         rows: row indices in any order, or n for the rows 0 .. n - 1.
         block: rows per evaluation; results of two block sizes may differ in the last bits.
     """
-    wanted = torch.arange(rows) if isinstance(rows, int) else rows
+    device = policy.head.market.weight.device
+    wanted = torch.arange(rows, device=device) if isinstance(rows, int) else rows
     if wanted.numel() == 0:
         return policy.head.market.weight.new_zeros(0, policy.embedding_width)
     first, last = wanted.min(), wanted.max()

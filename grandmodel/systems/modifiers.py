@@ -21,6 +21,11 @@ class Adjustment(NamedTuple):
         """Return the adjusted logits."""
         return torch.addcmul(self.offset, logits, self.factor)
 
+    def after(self, first: "Adjustment") -> "Adjustment":
+        """Return ``first`` and then this one, as one."""
+        factor, offset = self.factor * first.factor, first.offset * self.factor + self.offset
+        return Adjustment(factor, offset)
+
     def rows(self, index: Tensor) -> "Adjustment":
         """Return the adjustment of some rows."""
         return Adjustment(self.factor[index], self.offset[index])
@@ -78,19 +83,22 @@ class Modifiers(nn.Module):
         super().__init__()
         columns = modifier_columns(names)
         self.steps = nn.ModuleList(MODIFIERS[name]() for name in names)
-        self.positions = [[columns.index(c) for c in MODIFIERS[name].columns] for name in names]
+        wanted = [[columns.index(c) for c in MODIFIERS[name].columns] for name in names]
+        everything = list(range(len(columns)))
+        self.positions = [None if places == everything else places for places in wanted]
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def adjustment(self, values: Float[Tensor, "batch column"]) -> Adjustment:
         """Return all of them as one; ``values`` holds :func:`modifier_columns` in order."""
-        factor = values.new_ones(values.shape[0], 1)
-        offset = values.new_zeros(values.shape[0], 3)
+        total: Adjustment | None = None
         for step, positions in zip(self.steps, self.positions, strict=True):
-            own = step(values[:, positions])
-            factor, offset = factor * own.factor, offset * own.factor + own.offset
-        return Adjustment(factor, offset)
+            own = step(values if positions is None else values[:, positions])
+            total = own if total is None else own.after(total)
+        if total is None:
+            return Adjustment(values.new_ones(len(values), 1), values.new_zeros(len(values), 3))
+        return total
 
     def forward(
         self, logits: Float[Tensor, "batch 3"], values: Float[Tensor, "batch column"]
