@@ -1,6 +1,7 @@
 """Checkpoints: tensors, numbers, strings, lists and dicts, written whole or not at all."""
 
 import pickle
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.files import atomic_path
 
 FORMAT = "grandmodel-checkpoint-1"
-_PLAIN = (Tensor, int, float, str, bool, type(None))
+_PLAIN = (int, float, bool, type(None))
 _UNREADABLE = (RuntimeError, EOFError, ValueError, KeyError, OSError, pickle.UnpicklingError)
 
 
@@ -24,9 +25,9 @@ def save(path: Path, state: dict[str, Any]) -> None:
     Raises:
         TypeError: ``state`` holds something that is not a tensor, number, string, list or dict.
     """
-    _check_plain(state, "checkpoint")
+    canonical = _canonical(state, "checkpoint")
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
+        torch.save({"format": FORMAT, **canonical}, file)
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
@@ -59,23 +60,28 @@ def remove_leftovers(folder: Path) -> None:
                 leftover.unlink()
 
 
-def _check_plain(value: Any, where: str) -> None:
+def _canonical(value: Any, where: str) -> Any:
+    """Return a copy that shares nothing, so that equal values are written as equal bytes.
+
+    Pickle writes an object that it meets twice as a reference: strings are interned and all
+    else is copied. Tensors lose the storage that they are a view of.
+    """
     if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str | int):
-                raise TypeError(f"{where} has a key of type {type(key).__name__}")
-            _check_plain(item, f"{where}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_plain(item, f"{where}[{index}]")
-    elif not isinstance(value, _PLAIN) or type(value).__module__.startswith("numpy"):
-        raise TypeError(f"{where} is a {type(value).__name__}; checkpoints hold plain values only")
+        return {_key(key, where): _canonical(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):  # optimisers keep their betas as a tuple
+        return [_canonical(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, Tensor):
+        return value.detach().cpu().clone(memory_format=torch.contiguous_format)
+    if isinstance(value, str):
+        return sys.intern(value)
+    if type(value) in _PLAIN:
+        return value
+    raise TypeError(f"{where} is a {type(value).__name__}; checkpoints hold plain values only")
 
 
-def plain(value: Any) -> Any:
-    """Return ``value`` with tuples turned into lists (optimisers keep their betas as a tuple)."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+def _key(key: Any, where: str) -> str | int:
+    if isinstance(key, str):
+        return sys.intern(key)
+    if type(key) is int:
+        return key
+    raise TypeError(f"{where} has a key of type {type(key).__name__}")

@@ -149,6 +149,7 @@ def _run(
         max_epochs=1,
         logger=list(plan.loggers) or False,
         callbacks=[*_callbacks(plan, state, interruption), *plan.callbacks],
+        log_every_n_steps=1,
         limit_val_batches=0,
         num_sanity_val_steps=0,
         enable_checkpointing=False,

@@ -69,7 +69,9 @@ def read_csv_log(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def write_csv_log(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
     """Write a whole log, or nothing."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer = csv.DictWriter(
+            file, columns, restval="", lineterminator="\n", extrasaction="ignore"
+        )
         writer.writeheader()
         writer.writerows(rows)
 

@@ -77,7 +77,7 @@ class MappoModule(LightningModule):
         return {
             "env_steps": self.env_steps,
             "total_steps": self.total_steps,
-            "value_norm": dict(self.value_norm.state_dict()),
+            "value_norm": self.value_norm.state_dict(),
             "risk": self.learner.targets.risk.state_dict(),
             "shuffle": self.learner.generator.get_state(),
         }

@@ -86,7 +86,7 @@ class TrainingState:
         """Return the present state as plain values."""
         best = self.validations.best
         return {
-            "state_dict": dict(self.module.team.state_dict()),
+            "state_dict": self.module.team.state_dict(),
             "identity": self.identity,
             "env_steps": self.module.env_steps,
             "threads": torch.get_num_threads(),
@@ -94,8 +94,8 @@ class TrainingState:
             "best_score": None if best is None else best["score"],
             "validations": self.validations.rows,
             "training": self.module.training_state(),
-            "optimizer": checkpoint.plain(trainer.optimizers[0].state_dict()),
-            "scaler": checkpoint.plain(trainer.precision_plugin.state_dict()),
+            "optimizer": trainer.optimizers[0].state_dict(),
+            "scaler": trainer.precision_plugin.state_dict(),
             "collector": self.collector.state_dict(),
             "metrics": self.metrics,
         }

@@ -1,0 +1,131 @@
+"""The collector: who acts, what is stored, and that the update sees the same probabilities."""
+
+import pytest
+import torch
+from learning_worlds import world
+
+from grandmodel.learning.losses import probability_ratio
+
+
+def first_ratio(made, batch):
+    """Probability ratios of all learners on all their rows, before any step."""
+    ratios = []
+    for learner, rows in enumerate(batch.learner_rows):
+        log_probs = made.learner._log_probs(batch, learner, rows)
+        log_prob = log_probs.gather(1, batch.action[rows][:, None])[:, 0]
+        ratios.append(probability_ratio(log_prob, batch.log_prob[rows]))
+    return torch.cat(ratios)
+
+
+def trained(**given):
+    """A world whose policies are no longer near uniform."""
+    made = world(actor_lr=3e-3, **given)
+    optimiser = made.learner.optimiser(fused=True)
+    for _ in range(3):
+        made.update(optimiser)
+    return made
+
+
+@pytest.mark.parametrize("executor", ["episode", "step", "pool"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_ratio_is_one_before_the_first_step(executor, dropout):
+    made = trained(executor=executor, dropout=dropout)
+    batch = made.learner.begin(made.collector.collect(), 0.0)
+    ratio = first_ratio(made, batch)
+    assert ratio.numel() > 100
+    assert (ratio - 1.0).abs().max() < 1e-6
+
+
+def test_ratio_is_not_one_with_other_dropout_masks():
+    made = trained(dropout=0.3)
+    rollout = made.collector.collect()
+    rollout.dropout.copy_(rollout.dropout.roll(1, dims=0))
+    ratio = first_ratio(made, made.learner.begin(rollout, 0.0))
+    assert (ratio - 1.0).abs().max() > 1e-2
+
+
+def test_ratio_under_bf16_is_one_within_a_hundredth():
+    made = trained()
+
+    def autocast():
+        return torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False)
+
+    made.collector.autocast = autocast
+    rollout = made.collector.collect()
+    with autocast():
+        ratio = first_ratio(made, made.learner.begin(rollout, 0.0))
+    assert (ratio - 1.0).abs().max() < 1e-2
+
+
+def test_shapes_and_who_executes():
+    made = world()
+    rollout = made.collector.collect()
+    assert rollout.bar.shape == rollout.action.shape == (16, 64)
+    assert rollout.account.shape == (16, 64, 4)
+    pool = rollout.executor == 2
+    assert pool[:, 7::8].all()
+    assert not pool[:, :7].any()
+    assert set(rollout.executor.unique().tolist()) == {0, 1, 2}
+
+
+def test_executor_changes_only_where_an_episode_ended():
+    made = world()
+    rollout = made.collector.collect()
+    changed = rollout.executor[1:] != rollout.executor[:-1]
+    done = rollout.truncated[:-1]
+    assert changed.any()
+    assert not (changed & ~done).any()
+
+
+def test_pool_environments_take_the_likeliest_class():
+    made = trained()
+    rollout = made.collector.collect()
+    rows = rollout.executor == 2
+    probabilities = made.seats.pooled_log_probs(rollout.bar[rows], rollout.account[rows], None)
+    assert torch.equal(rollout.action[rows], probabilities.argmax(-1))
+    assert (rollout.log_prob[rows] == 0).all()
+
+
+def test_actions_follow_the_executors_probabilities():
+    made = world(environments=2048, rollout_steps=4, pool_every=0)
+    with torch.no_grad():
+        for policy in made.team.policies:
+            policy.head.out.weight.zero_()
+            policy.head.out.bias.copy_(torch.tensor([0.5, 0.2, 0.3]).log())
+    shares = made.collector.collect().action.flatten().bincount(minlength=3) / (4 * 2048)
+    assert shares.tolist() == pytest.approx([0.5, 0.2, 0.3], abs=0.02)
+
+
+def test_rows_continue_from_one_rollout_to_the_next():
+    made = world()
+    first, second = made.collector.collect(), made.collector.collect()
+    assert torch.equal(first.last_bar, second.bar[0])
+    assert torch.equal(first.last_account, second.account[0])
+    assert torch.equal(first.last_executor, second.executor[0])
+
+
+def test_final_observation_is_the_one_before_the_reset():
+    rollout = world().collector.collect()
+    cut = rollout.truncated[:-1]
+    assert cut.any()
+    assert torch.equal(rollout.final_bar[:-1][cut], rollout.bar[:-1][cut] + 1)
+    assert torch.equal(rollout.final_bar[:-1][~cut], rollout.bar[1:][~cut])
+    assert (rollout.account[1:][cut] == 0).all()  # the next row is another episode's
+
+
+def test_costs_are_those_of_the_curriculum():
+    made = world()
+    made.collector.collect(0.4)
+    assert made.env.cost_scale == 0.4
+
+
+def test_state_round_trip_continues_bit_for_bit():
+    made, other = world(dropout=0.2), world(dropout=0.2)
+    made.collector.collect()
+    for _ in range(3):
+        other.collector.collect()
+    other.collector.load_state_dict(made.collector.state_dict())
+    one, two = made.collector.collect(), other.collector.collect()
+    for name in ("bar", "account", "action", "log_prob", "executor", "reward", "dropout"):
+        assert torch.equal(getattr(one, name), getattr(two, name)), name
+    assert not torch.equal(one.action, made.collector.collect().action)
