@@ -75,12 +75,10 @@ def target_exposure(
     return (config.vol_target / yearly).clamp_max(1.0 / tape.instrument.initial_margin)
 
 
-def notional_quantity(
-    session_equity: Tensor, exposure: Tensor | None, price: Tensor, multiplier: float
-) -> Tensor:
-    """Return the contracts of a position of 1, not rounded to lots, float64 [env].
+def notional_quantity(session_equity: Tensor, exposure: Tensor | None, value: Tensor) -> Tensor:
+    """Return the units of a position of 1, not rounded to lots, float64 [env].
 
-    quantity = exposure x equity at the session's start / (fill price x multiplier)
+    quantity = exposure x equity at the session's start / value of a unit at the fill
     """
     money = session_equity if exposure is None else session_equity * exposure
-    return money / (price * multiplier)
+    return money / value

@@ -158,7 +158,6 @@ class MarketEnv:
         instrument, config = self.tape.instrument, self.config
         return AccountTerms(
             capital=config.capital,
-            multiplier=instrument.multiplier,
             initial_margin=instrument.initial_margin,
             maintenance_margin=instrument.maintenance_margin,
             contracts=config.contracts if config.size == "contracts" else None,
@@ -203,12 +202,14 @@ class MarketEnv:
     def observation(self) -> Observation:
         """Return what the coming decision sees, made from the state alone (after a resume)."""
         state = self._account.state
-        return _observe(self.bar, state, self.tape.close[self.bar], self.tape.atr14[self.bar])
+        unit = self.tape.instrument.multiplier
+        close, atr14 = self.tape.close[self.bar] * unit, self.tape.atr14[self.bar] * unit
+        return _observe(self.bar, state, close, atr14)
 
 
 def _observe(bar: Tensor, state: AccountState, close: Tensor, atr14: Tensor) -> Observation:
     block = account_block(
-        state.position, close, state.entry_price, atr14, state.bars_held, state.drawdown
+        state.position, close, state.entry_value, atr14, state.bars_held, state.drawdown
     )
     return Observation(bar, block, state.position, state.bars_held)
 

@@ -109,7 +109,8 @@ def account_block(
 
     Args:
         position: -1, 0 or 1, int64 [env].
-        close: price at which the account is marked, float64 [env].
+        close: price at which the account is marked, float64 [env]; it, `entry_price` and
+            `atr14` may all be multiplied by the same factor.
         entry_price: fill price of the present position, float64 [env].
         atr14: price units, 0 while unknown, float64 [env].
         bars_held: bars over which the position was held, int64 [env].
@@ -117,7 +118,7 @@ def account_block(
     """
     block = torch.empty(len(position), 4, dtype=torch.float32, device=position.device)
     block[:, 0] = position
-    block[:, 1] = torch.where(atr14 > 0.0, position * (close - entry_price) / atr14, 0.0)
+    block[:, 1] = (position * (close - entry_price) / atr14).masked_fill_(atr14 <= 0.0, 0.0)
     block[:, 2] = (bars_held / HELD_UNIT_BARS).clamp_max(HELD_LIMIT)
     block[:, 3] = (drawdown * DRAWDOWN_GAIN).clamp_max(1.0)
     return block

@@ -18,7 +18,6 @@ class AccountTerms:
     """What stays the same over the life of an account."""
 
     capital: float
-    multiplier: float
     initial_margin: float
     maintenance_margin: float
     contracts: float | None = None  # size=contracts; None: sized by money
@@ -26,14 +25,15 @@ class AccountTerms:
 
 @dataclass(frozen=True)
 class AccountState:
-    """Where each account stands at a close: equity = cash + quantity x close x multiplier.
+    """Where each account stands at a close: equity = cash + quantity x value of a unit.
 
-    The tensors are never changed in place, so a state may be kept.
+    The value of a unit is price x multiplier. The tensors are never changed in place, so a
+    state may be kept.
     """
 
     cash: Tensor  # float64 [env]
     quantity: Tensor  # float64 [env], signed
-    entry_price: Tensor  # float64 [env], fill price of the position; any value while flat
+    entry_value: Tensor  # float64 [env], of a unit at the position's fill; any while flat
     session_equity: Tensor  # float64 [env], at the start of the session
     equity: Tensor  # float64 [env]
     drawdown: Tensor  # float64 [env], 1 - equity / its peak
@@ -77,6 +77,7 @@ class Account:
         zero = torch.zeros(n_envs, dtype=torch.float64, device=device)
         none = torch.zeros(n_envs, dtype=torch.int64, device=device)
         full = torch.full_like(zero, terms.capital)
+        self._zero, self._capital = zero[0], full[0]
         self._fresh = AccountState(full, zero, zero, full, full, zero, none, none)
         self.state = self._fresh
         peak.push(full)
@@ -99,61 +100,58 @@ class Account:
         quantity = torch.where(changed, target * unit, old.quantity)
         traded = quantity - old.quantity
         full_cost = traded.abs() * rows.unit_cost
-        paid = traded * rows.open * self.terms.multiplier + full_cost * cost_scale
-        cash = old.cash - paid
-        entry_price = torch.where(changed, rows.open, old.entry_price)
-        # Held one bar longer, from 0 after a change, and 0 while flat.
-        bars_held = (old.bars_held * ~changed + 1) * target.abs()
-        held = replace(
-            old,
-            cash=cash,
+        held = AccountState(
+            cash=old.cash - (traded * rows.open + full_cost * cost_scale),
             quantity=quantity,
-            entry_price=entry_price,
+            entry_value=torch.where(changed, rows.open, old.entry_value),
             session_equity=session_equity,
+            equity=old.equity,
+            drawdown=old.drawdown,
             position=target,
-            bars_held=bars_held,
+            # One bar longer, from 0 after a change, and 0 while flat.
+            bars_held=(old.bars_held * ~changed + 1) * target.abs(),
         )
         liquidated = self._margin_call(held, rows)
         # One bar in a million comes here; on a GPU the test itself would cost a wait.
         if liquidated.is_cuda or bool(liquidated.any()):
             held, forced_cost = self._liquidate(held, bar, rows, liquidated, cost_scale)
             full_cost = full_cost + forced_cost
-        return self._mark(held, rows, target, full_cost, cost_scale, liquidated)
-
-    def _mark(
-        self,
-        held: AccountState,
-        rows: StepRows,
-        executed: Tensor,
-        full_cost: Tensor,
-        cost_scale: float,
-        liquidated: Tensor,
-    ) -> Fill:
         cost = full_cost * cost_scale
-        equity = held.cash + held.quantity * rows.close * self.terms.multiplier
-        drawdown = 1.0 - equity / self.peak.push(equity)
-        pnl_gross = equity - held.equity + cost
-        self.state = replace(held, equity=equity, drawdown=drawdown)
-        return Fill(executed, pnl_gross, cost, full_cost, liquidated)
+        self.state = self._marked(held, rows)
+        pnl_gross = self.state.equity - old.equity + cost
+        return Fill(target, pnl_gross, cost, full_cost, liquidated)
+
+    def _marked(self, held: AccountState, rows: StepRows) -> AccountState:
+        """Return the state with equity and drawdown of the new close."""
+        equity = held.cash + held.quantity * rows.close
+        return AccountState(
+            cash=held.cash,
+            quantity=held.quantity,
+            entry_value=held.entry_value,
+            session_equity=held.session_equity,
+            equity=equity,
+            drawdown=1.0 - equity / self.peak.push(equity),
+            position=held.position,
+            bars_held=held.bars_held,
+        )
 
     def _unit_quantity(self, bar: Tensor, rows: StepRows, session_equity: Tensor) -> Tensor:
         if self.terms.contracts is not None:
             return torch.full_like(rows.open, self.terms.contracts)
         exposure = self.table.exposure_at(bar)
-        return notional_quantity(session_equity, exposure, rows.open, self.terms.multiplier)
+        return notional_quantity(session_equity, exposure, rows.open)
 
     def _affordable(self, rows: StepRows, target: Tensor, unit: Tensor) -> Tensor:
         """Refuse entries whose initial margin exceeds the equity at the fill."""
-        price = rows.open * self.terms.multiplier
-        equity = self.state.cash + self.state.quantity * price
-        margin = unit * price * self.terms.initial_margin
+        equity = self.state.cash + self.state.quantity * rows.open
+        margin = unit * rows.open * self.terms.initial_margin
         refused = (target != self.state.position) & (margin > equity)
         return target.masked_fill(refused, 0)
 
     def _margin_call(self, held: AccountState, rows: StepRows) -> Tensor:
         """Return where equity at the bar's adverse extreme is below the margin, bool [env]."""
         extreme = torch.where(held.quantity > 0.0, rows.low, rows.high)
-        value = held.quantity * extreme * self.terms.multiplier
+        value = held.quantity * extreme
         short_of = held.cash + value < value.abs() * self.terms.maintenance_margin
         return short_of & (value != 0.0)
 
@@ -166,14 +164,13 @@ class Account:
         cost_scale: float,
     ) -> tuple[AccountState, Tensor]:
         """Close what the margin no longer carries; return the state and the cost at scale 1."""
-        margin, multiplier = self.terms.maintenance_margin, self.terms.multiplier
         long = held.quantity > 0.0
-        # The price at which cash + value = margin x |value|.
-        share = 1.0 - margin * held.quantity.sign()
-        trigger = -held.cash / (held.quantity * multiplier * share)
+        # The value of a unit at which cash + value = margin x |value|.
+        share = 1.0 - self.terms.maintenance_margin * held.quantity.sign()
+        trigger = -held.cash / (held.quantity * share)
         worse = torch.where(long, trigger.minimum(rows.open), trigger.maximum(rows.open))
         sold = torch.where(liquidated, held.quantity, 0.0)
-        proceeds = torch.where(liquidated, sold * worse * multiplier, 0.0)
+        proceeds = torch.where(liquidated, sold * worse, 0.0)
         forced_cost = sold.abs() * self.table.forced_cost_at(bar)
         cash = held.cash + proceeds - forced_cost * cost_scale
         closed = replace(
@@ -198,19 +195,19 @@ class Account:
 
     def restart(self, where: Tensor) -> None:
         """Begin anew with the capital, flat, where `where` holds, bool [env]."""
+        state, capital, zero = self.state, self._capital, self._zero
         keep = ~where
-        state, capital = self.state, self.terms.capital
         self.state = AccountState(
-            cash=torch.where(keep, state.cash, capital),
-            quantity=torch.where(keep, state.quantity, 0.0),
-            entry_price=state.entry_price,
-            session_equity=torch.where(keep, state.session_equity, capital),
-            equity=torch.where(keep, state.equity, capital),
-            drawdown=torch.where(keep, state.drawdown, 0.0),
+            cash=torch.where(where, capital, state.cash),
+            quantity=torch.where(where, zero, state.quantity),
+            entry_value=state.entry_value,
+            session_equity=torch.where(where, capital, state.session_equity),
+            equity=torch.where(where, capital, state.equity),
+            drawdown=torch.where(where, zero, state.drawdown),
             position=state.position * keep,
             bars_held=state.bars_held * keep,
         )
-        self.peak.restart(where, capital)
+        self.peak.restart(where, self.terms.capital)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all state, tensors only."""

@@ -13,11 +13,14 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.costs import unit_costs
 from grandmodel.features.tape import Tape
 
-NEW_SESSION, NO_ENTRY, FORCE_FLAT = 1, 2, 4
+NEW_SESSION, LIMITED = 1, 2
 
 
 class StepRows(NamedTuple):
-    """Prices, costs and limits of the steps from rows t to t+1, one entry per environment."""
+    """Prices, costs and limits of the steps from rows t to t+1, one entry per environment.
+
+    Prices are values of one unit: price x multiplier, quote currency.
+    """
 
     open: Tensor  # float64 [env], of row t+1, as the next five
     high: Tensor
@@ -54,30 +57,32 @@ class StepTable:
         self._exposure = target_exposure(config, tape, sd_floor, *rows)
         here = slice(*rows)
         ahead = (tape.open, tape.high, tape.low, tape.close)
+        multiplier = tape.instrument.multiplier
         count = self.last - self.first
         self._rows = torch.empty(count, 8, dtype=torch.float64, device=tape.close.device)
         for column, values in enumerate(ahead):
-            self._rows[:, column] = _ahead(values[here])
+            self._rows[:, column] = _ahead(values[here] * multiplier)
         self._rows[:, 4] = _ahead(market)
-        self._rows[:, 5] = _ahead(tape.atr14[here])
+        self._rows[:, 5] = _ahead(tape.atr14[here] * multiplier)
         self._rows[:, 6] = tape.trailing_sd[here]
         self._rows[:, 7] = self._flags(tape)
 
     def _flags(self, tape: Tape) -> Tensor:
         no_entry, force_flat = edge_limits(tape, self._edge, self.first, self.last)
         new_session = tape.last_of_session[self.first : self.last]
-        return new_session * NEW_SESSION + no_entry * NO_ENTRY + force_flat * FORCE_FLAT
+        return new_session * NEW_SESSION + (no_entry | force_flat) * LIMITED
 
     def at(self, bar: Tensor) -> StepRows:
         """Return the steps that begin at tape rows `bar`, int64 [env]."""
-        columns = self._rows.index_select(0, bar - self.first).t().contiguous()
-        flags = columns[7].to(torch.int64)
+        columns = torch.stack(self._rows.index_select(0, bar - self.first).unbind(1))
+        flags = columns[7].to(torch.uint8)
+        limited = flags >= LIMITED
         flat = self._edge == "flat"
         return StepRows(
             *columns[:7],
-            new_session=(flags & NEW_SESSION).bool(),
-            no_entry=None if flat else (flags & NO_ENTRY).bool(),
-            force_flat=(flags & FORCE_FLAT).bool() if flat else None,
+            new_session=(flags & NEW_SESSION).view(torch.bool),
+            no_entry=None if flat else limited,
+            force_flat=limited if flat else None,
         )
 
     def exposure_at(self, bar: Tensor) -> Tensor | None:

@@ -252,7 +252,7 @@ def test_identities(targets, fee, factor):
     for target in targets:
         result = env.step(torch.tensor([target]))
         state = env._account.state
-        value = state.quantity * tape.close[env.bar] * 3.0
+        value = state.quantity * (tape.close[env.bar] * 3.0)
         assert torch.equal(result.equity, state.cash + value)
         paid += result.cost.item()
         start += (result.pnl_gross - result.cost).item()
