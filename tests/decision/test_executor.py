@@ -29,6 +29,12 @@ def test_an_agent_of_weight_zero_is_never_drawn():
     assert (drawn == 1).all()
 
 
+def test_a_draw_of_exactly_zero_passes_over_agents_of_weight_zero(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda count, **_: torch.zeros(count, dtype=torch.float64))
+    drawn = draw_agents(torch.tensor([0.0, 1.0]), 2, torch_stream(0, "draw"))
+    assert drawn.tolist() == [1, 1]
+
+
 def test_exactly_one_environment_in_eight_belongs_to_the_pool():
     assert pool_environments(512).sum() == 64
     assert pool_environments(16).nonzero().flatten().tolist() == [7, 15]
