@@ -23,7 +23,7 @@ from grandmodel.evaluation.report.feature_page import FeatureTables, feature_pag
 from grandmodel.evaluation.report.tables import UNKNOWN
 from grandmodel.features.arrays import gap_bars, path_arrays
 from grandmodel.features.config import FeatureConfig
-from grandmodel.features.gaps import EVENT_NAMES, GapEvents
+from grandmodel.features.gaps import EVENT_NAMES, GapEvents, as_of
 from grandmodel.features.matrix import PathFeatures, compute
 from grandmodel.features.synergy import TYPE_NAMES, Synergies
 from grandmodel.market.bars import Bars
@@ -50,15 +50,27 @@ def times(stamps_ns: NDArray[np.int64]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(stamps_ns.astype("datetime64[ns]"), tz="UTC")
 
 
-def matrix_frame(bars: Bars, features: PathFeatures) -> pd.DataFrame:
-    """Return ``timestamp`` (bar open), ``raw_<column>`` and ``scaled_<column>``, nulls as nan."""
-    raw = {name: values for name, values in features.raw.items() if name not in NOT_COLUMNS}
+def matrix_frame(path: MarketPath, features: PathFeatures) -> pd.DataFrame:
+    """Return ``timestamp`` (bar open), ``raw_<column>`` and ``scaled_<column>``, undefined as nan.
+
+    A column that has one form only stands under both names.
+    """
+    scaled = {k: values for k, values in features.scaled.items() if not k.startswith("raw_")}
+    raw = {k: values for k, values in features.raw.items() if k not in NOT_COLUMNS}
     raw["atr_14"] = np.where(raw["atr_14"] > 0.0, raw["atr_14"], np.nan)
+    raw["price_distance"] = _level_distance(path, features)
+    raw |= {name: values for name, values in scaled.items() if name not in raw}
     columns = {f"raw_{name}": values for name, values in raw.items()}
-    for name, values in features.scaled.items():
-        if not name.startswith("raw_"):
-            columns[f"scaled_{name}"] = values
-    return pd.DataFrame({"timestamp": times(bars.open_time_ns), **columns})
+    columns |= {f"scaled_{name}": values for name, values in scaled.items()}
+    return pd.DataFrame({"timestamp": times(path.bars.open_time_ns), **columns})
+
+
+def _level_distance(path: MarketPath, features: PathFeatures) -> NDArray[np.float64]:
+    """Return (nearest level - close) / close at each bar's close, nan without an active gap."""
+    bars, source = path.bars, gap_bars(path) or path.bars
+    seen = as_of(features.gaps, source.close_time_ns, bars.close_time_ns)
+    active = (seen["fvg_bullish_active"] > 0.0) | (seen["fvg_bearish_active"] > 0.0)
+    return np.where(active, (seen["fvg_nearest_level"] - bars.close) / bars.close, np.nan)
 
 
 def gap_frame(events: GapEvents) -> pd.DataFrame:
@@ -116,7 +128,7 @@ def inspect_path(path: MarketPath, features: PathFeatures, notes: Sequence[str])
         notes=(*facts, *notes),
         quality=quality_table(finest),
         prices=pd.DataFrame({"timestamp": times(bars.open_time_ns), "close": bars.close}),
-        matrix=matrix_frame(bars, features),
+        matrix=matrix_frame(path, features),
         gaps=gap_frame(events) if events is not None else gap_frame(NO_EVENTS),
         synergies=synergy_frame(features.synergies),
         synergy_counts=synergy_counts(bars, features),

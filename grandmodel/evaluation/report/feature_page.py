@@ -118,7 +118,7 @@ def _figure(figure: go.Figure) -> str:
 
 
 def _recent(frame: pd.DataFrame, column: str, since: pd.Timestamp) -> pd.DataFrame:
-    return frame[frame[column] >= since]
+    return pd.DataFrame(frame[frame[column] >= since])
 
 
 def _price_figure(tables: FeatureTables) -> go.Figure:
@@ -135,7 +135,7 @@ def _price_figure(tables: FeatureTables) -> go.Figure:
     level = pd.Series(prices["close"].to_numpy(), prices["timestamp"])
     gaps = _recent(tables.gaps, "time", since)
     for event, symbol in EVENT_SYMBOLS.items():
-        kind = gaps[gaps["event"] == event]
+        kind = pd.DataFrame(gaps[gaps["event"] == event])
         figure.add_trace(_markers(kind, level, f"gap {event}", symbol, 6))
     synergies = _recent(tables.synergies, "time", since)
     figure.add_trace(_markers(synergies, level, "synergy", "triangle-up", 12))
@@ -147,7 +147,7 @@ def _markers(
     events: pd.DataFrame, level: pd.Series, name: str, symbol: str, size: int
 ) -> go.Scatter:
     """Markers at the close last known, green for bullish and red for bearish events."""
-    height = level.asof(events["time"]).to_numpy() if len(events) else []
+    height = np.asarray(level.asof(events["time"])) if len(events) else []
     bullish = events["direction"].to_numpy() > 0
     marker = {
         "symbol": symbol,

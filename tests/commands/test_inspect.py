@@ -1,0 +1,157 @@
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from grandmodel.commands import inspect as command
+from grandmodel.core.checks import UserError
+from grandmodel.evaluation.report.feature_page import spread_table
+from grandmodel.features.config import FeatureConfig
+from grandmodel.market.bars import Bars, resample
+from grandmodel.market.dataset import Dataset, MarketPath
+from grandmodel.market.instruments import Instrument
+from grandmodel.wiring.schema import InspectConfig
+
+FIVE_MINUTES_NS = 300 * 10**9
+START_NS = 1_704_067_200 * 10**9  # 2024-01-01
+
+
+def five_minute_bars(count, seed=0):
+    draw = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(0.001 * draw.standard_t(3, count)))
+    open_ = np.r_[100.0, close[:-1]]
+    high = np.maximum(open_, close) * (1.0 + 0.0002 * np.abs(draw.standard_normal(count)))
+    low = np.minimum(open_, close) * (1.0 - 0.0002 * np.abs(draw.standard_normal(count)))
+    prices = (np.round(part, 2) for part in (open_, high, low, close))
+    instrument = Instrument(name="made", tick=0.01, calendar="24/7")
+    stamps = START_NS + FIVE_MINUTES_NS * np.arange(count)
+    volume = draw.integers(1, 99, count).astype(float)
+    return Bars(stamps, *prices, volume, minutes=5, instrument=instrument, source="made.csv")
+
+
+@pytest.fixture(scope="module")
+def fine():
+    return five_minute_bars(6 * 4500)
+
+
+@pytest.fixture(scope="module")
+def folder(fine, tmp_path_factory):
+    """The folder written for 4 500 half hours of five-minute bars, and what was printed."""
+    out = tmp_path_factory.mktemp("inspect")
+    dataset = Dataset((MarketPath(resample(fine, 30), fine),), {})
+    with Console(record=True, width=200, quiet=False, file=(out / "printed.txt").open("w")) as show:
+        command.inspect(dataset, FeatureConfig(), out, show)
+    show.file.flush()
+    return out
+
+
+def test_files_are_whole_and_nothing_else_stays(folder):
+    names = {file.name for file in folder.iterdir()}
+    assert names == {
+        "matrix30.parquet", "gaps.parquet", "synergies.parquet", "quality.parquet",
+        "features.html", "printed.txt",
+    }  # fmt: skip
+
+
+def test_matrix_holds_every_column_raw_and_scaled_from_the_first_bar(folder, fine):
+    matrix = pd.read_parquet(folder / "matrix30.parquet")
+    assert matrix["timestamp"].iloc[0] == pd.Timestamp("2024-01-01", tz="UTC")
+    assert len(matrix) == len(fine) // 6
+    raw = {name[4:] for name in matrix.columns if name.startswith("raw_")}
+    scaled = {name[7:] for name in matrix.columns if name.startswith("scaled_")}
+    assert scaled <= raw
+    assert {"mlmi_value", "mmd_score", "lvn_side", "synergy_confidence", "level_touches"} <= scaled
+    assert np.isfinite(matrix[[f"scaled_{name}" for name in scaled]].to_numpy()).all()
+
+
+def test_undefined_is_null_not_nan(folder):
+    table = pq.read_table(folder / "matrix30.parquet")
+    momentum = table["raw_momentum_50"]
+    assert momentum.null_count == 50
+    assert table["raw_atr_14"].null_count == 14
+    distance = table["raw_lvn_distance"]
+    assert distance.null_count >= 47
+    for column in table.columns[1:]:
+        values = column.to_pandas().dropna()
+        assert np.isfinite(values).all()
+
+
+def test_distance_of_the_nearest_level_is_a_fraction(folder):
+    matrix = pd.read_parquet(folder / "matrix30.parquet")
+    raw, scaled = matrix["raw_price_distance"], matrix["scaled_price_distance"]
+    assert raw.notna().mean() > 0.5
+    np.testing.assert_allclose(np.clip(20.0 * raw.fillna(0.0), -1.0, 1.0), scaled, atol=1e-12)
+    assert (raw.isna() == (matrix["raw_fvg_size"] == 0.0)).all()
+
+
+def test_gaps_and_synergies_are_stamped_by_closes(folder):
+    gaps = pd.read_parquet(folder / "gaps.parquet")
+    assert list(gaps.columns) == ["time", "event", "direction", "size"]
+    assert set(gaps["event"]) == {"created", "touched", "mitigated", "expired"}
+    assert set(gaps["direction"]) == {-1, 1}
+    assert (gaps["size"] > 0.0).all()
+    assert gaps["time"].is_monotonic_increasing
+    born, ended = (gaps["event"] == "created").sum(), gaps["event"].isin(["mitigated", "expired"])
+    assert born - 51 <= ended.sum() <= born
+    synergies = pd.read_parquet(folder / "synergies.parquet")
+    assert list(synergies.columns) == ["time", "type", "direction", "confidence", "tied"]
+
+
+def test_a_synergy_reaches_the_matrix_at_the_next_decision(folder):
+    matrix = pd.read_parquet(folder / "matrix30.parquet")
+    synergies = pd.read_parquet(folder / "synergies.parquet")
+    shown = matrix[matrix["raw_synergy_direction"] != 0.0]
+    closes = shown["timestamp"] + pd.Timedelta(minutes=30)
+    expected = synergies["time"].dt.ceil("30min").drop_duplicates()
+    assert len(expected) > 0
+    assert closes.to_list() == expected.to_list()
+
+
+def test_the_page_needs_no_network_and_counts_types(folder):
+    page = (folder / "features.html").read_text()
+    assert "Plotly.newPlot" in page
+    assert 'src="http' not in page
+    for text in ("TYPE_1", "TYPE_4", "volume_profile_skew", "volume: traded", "made.csv"):
+        assert text in page
+    assert "TYPE_4" in (folder / "printed.txt").read_text()
+
+
+def test_half_hour_bars_have_gaps_but_no_synergies(fine, tmp_path):
+    dataset = Dataset((MarketPath(resample(fine, 30)),), {})
+    with Console(file=(tmp_path / "printed.txt").open("w"), width=200) as show:
+        command.inspect(dataset, FeatureConfig(), tmp_path, show)
+    show.file.flush()
+    assert "synergies are off" in (tmp_path / "printed.txt").read_text()
+    assert len(pd.read_parquet(tmp_path / "gaps.parquet")) > 0
+    assert len(pd.read_parquet(tmp_path / "synergies.parquet")) == 0
+
+
+def test_a_file_shorter_than_the_warm_up_is_inspected_too(tmp_path):
+    fine = five_minute_bars(6 * 30)
+    dataset = Dataset((MarketPath(resample(fine, 30), fine),), {})
+    command.inspect(dataset, FeatureConfig(), tmp_path, Console(quiet=True))
+    matrix = pd.read_parquet(tmp_path / "matrix30.parquet")
+    assert len(matrix) == 30
+    assert spread_table(matrix).empty
+
+
+def test_folders_of_runs_and_files_are_refused(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(UserError, match="is the folder of a run"):
+        command.folder_for(InspectConfig(out=str(tmp_path)))
+    with pytest.raises(UserError, match="is a file"):
+        command.folder_for(InspectConfig(out=str(tmp_path / "config.yaml")))
+
+
+def test_the_command_reads_a_file_and_names_its_folder_last(fine, tmp_path, capsys):
+    short = fine.slice(0, 600)
+    frame = pd.DataFrame(
+        {"timestamp": pd.to_datetime(short.open_time_ns, utc=True)}
+        | {name: getattr(short, name) for name in ("open", "high", "low", "close", "volume")}
+    )
+    frame.to_parquet(tmp_path / "some_5m.parquet", index=False)
+    out = tmp_path / "out"
+    command.main(["data=parquet", f"data.path={tmp_path / 'some_5m.parquet'}", f"out={out}"])
+    assert capsys.readouterr().out.splitlines()[-1] == f"run: {out}"
+    assert len(pd.read_parquet(out / "matrix30.parquet")) == 100
