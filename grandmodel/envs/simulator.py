@@ -113,7 +113,7 @@ class Account:
         )
         liquidated = self._margin_call(held, rows)
         # One bar in a million comes here; on a GPU the test itself would cost a wait.
-        if liquidated.is_cuda or bool(liquidated.any()):
+        if liquidated.device.type != "cpu" or bool(liquidated.any()):
             held, forced_cost = self._liquidate(held, bar, rows, liquidated, cost_scale)
             full_cost = full_cost + forced_cost
         cost = full_cost * cost_scale

@@ -29,11 +29,25 @@ class Starts(NamedTuple):
 class StartPolicy(Protocol):
     """Gives every environment its stretch of the tape."""
 
-    n_envs: int | None  # None: any number
-    episode_bars: int | None  # longest episode, None: as long as the segment
-    resets: bool  # whether an ended episode is followed by another one
-    ends_flat: bool  # whether the last fill of an episode closes the position
-    rows: tuple[int, int]  # rows [first, last) of the tape that can be touched
+    @property
+    def n_envs(self) -> int | None:
+        """Number of environments; None: any."""
+        ...
+
+    @property
+    def resets(self) -> bool:
+        """Whether an ended episode is followed by another one."""
+        ...
+
+    @property
+    def ends_flat(self) -> bool:
+        """Whether the last fill of an episode closes the position."""
+        ...
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First row and end of all rows that can be touched."""
+        ...
 
     def first(self, n_envs: int, generator: torch.Generator) -> Starts:
         """Return the first episode of each environment."""
@@ -111,7 +125,6 @@ class SegmentStarts:
         device: where the environments live.
     """
 
-    episode_bars = None
     resets = False
     ends_flat = True
 
