@@ -110,7 +110,5 @@ def halves(tape: Tape, count: int = 2) -> list[Segment]:
         ends = [int(row) + 1 for row in rows[tape.last_of_session[rows]]]
         cuts = [first + (last - first) * k // count for k in range(1, count)]
         edges = [first, *(min(ends, key=lambda end: abs(end - cut)) for cut in cuts), last]
-        segments += [
-            Segment(edges[k], edges[k + 1], path=path, segment=k) for k in range(count)
-        ]
+        segments += [Segment(edges[k], edges[k + 1], path=path, segment=k) for k in range(count)]
     return segments

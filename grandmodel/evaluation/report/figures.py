@@ -1,0 +1,210 @@
+"""Figures of a report, as plotly objects; the page gives them titles."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from grandmodel.core.types import CLASS_NAMES
+from grandmodel.evaluation.report.curves import MAX_POINTS, EquityCurve, path_x, thin
+
+OWN = "#1257a6"
+KNOWN = {"flat": "#9aa1ac", "long_only": "#b7791f", "ma_cross": "#7c4d9e", "random": "#0f766e"}
+OTHERS = ("#a3485f", "#4b6b2f", "#50586b", "#94712f")
+CLASS_COLOURS = {"bear": "#c2410c", "neutral": "#d7dade", "bull": "#15803d"}
+INK = "#1f2937"
+GRID = "#e7e9ed"
+WINDOW_DECISIONS = 1_000  # decisions shown bar by bar
+
+
+def equity_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Figure:
+    """Growth of one unit: the policy with its resampling band, and every baseline."""
+    figure = go.Figure()
+    if own.low is not None and own.high is not None:
+        figure.add_trace(_line(own.x, own.high, "", OWN, width=0, legend=False))
+        band = _line(own.x, own.low, "95 % resampling band", OWN, width=0)
+        band.update(fill="tonexty", fillcolor="rgba(18,87,166,0.13)")
+        figure.add_trace(band)
+    for curve in own.paths:
+        line = _line(path_x(own, len(curve)), curve, "", OWN, width=0.6, legend=False)
+        figure.add_trace(line.update(opacity=0.25, hoverinfo="skip"))
+    for name, colour in _colours(others).items():
+        curve = others[name]
+        figure.add_trace(_line(curve.x, curve.level, name.replace("_", " "), colour, width=1.3))
+    figure.add_trace(_line(own.x, own.level, "policy", OWN, width=2.4))
+    figure.update_xaxes(type=_x_type(own))
+    return _styled(figure, height=360, y_title="growth of 1", x_title=_x_title(own))
+
+
+def drawdown_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Figure:
+    """Fall from the highest level so far, in percent."""
+    figure = go.Figure()
+    for name, colour in _colours(others).items():
+        fall, label = 100 * others[name].drawdown, name.replace("_", " ")
+        figure.add_trace(_line(others[name].x, fall, label, colour, width=1.0))
+    line = _line(own.x, 100 * own.drawdown, "policy", OWN, width=1.8)
+    figure.add_trace(line.update(fill="tozeroy", fillcolor="rgba(18,87,166,0.12)"))
+    figure.update_xaxes(type=_x_type(own))
+    return _styled(figure, height=240, y_title="below peak, %", x_title=_x_title(own))
+
+
+def decision_figure(
+    decisions: pd.DataFrame, price: np.ndarray, agents: Sequence[str], y_title: str = "close"
+) -> go.Figure:
+    """Price with the positions taken on it, and who said what, decision by decision.
+
+    Args:
+        decisions: rows of one segment, at most WINDOW_DECISIONS are shown (the last ones).
+        price: close of each row's last bar.
+        agents: names, one band of probabilities each, below the ensemble's.
+        y_title: what the price axis shows.
+    """
+    decisions, price = decisions.iloc[-WINDOW_DECISIONS:], price[-WINDOW_DECISIONS:]
+    names = ["ensemble", *agents]
+    heights = [0.40] + [0.60 / len(names)] * len(names)
+    figure = make_subplots(
+        rows=1 + len(names),
+        cols=1,
+        shared_xaxes=True,
+        row_heights=heights,
+        vertical_spacing=0.018,
+    )
+    x = np.arange(len(decisions), dtype=np.int16)
+    for trace in _price_traces(x, price, decisions["action"].to_numpy()):
+        figure.add_trace(trace, row=1, col=1)
+    times = decisions["timestamp"].dt.strftime("%Y-%m-%d %H:%M")
+    figure.data[0].update(text=[*times], hovertemplate="%{y:.6g}<extra>close %{text}</extra>")
+    at = thin(len(decisions), 6)
+    ticks = {"tickvals": at, "ticktext": [time.replace(" ", "<br>") for time in times.iloc[at]]}
+    for row, name in enumerate(names, start=2):
+        prefix = "p_" if name == "ensemble" else f"p_{name}_"
+        for label in CLASS_NAMES:
+            figure.add_trace(
+                go.Scatter(
+                    x=x,
+                    y=_small(decisions[f"{prefix}{label}"].to_numpy()),
+                    name=label,
+                    legendgroup=label,
+                    showlegend=name == "ensemble",
+                    stackgroup=name,
+                    line={"width": 0, "color": CLASS_COLOURS[label]},
+                    fillcolor=CLASS_COLOURS[label],
+                    hovertemplate=f"{name} {label} %{{y:.2f}}<extra></extra>",
+                ),
+                row=row,
+                col=1,
+            )
+        figure.update_yaxes(
+            title={"text": name, "font": {"size": 11}},
+            range=[0, 1],
+            showticklabels=False,
+            row=row,
+            col=1,
+        )
+    figure.update_yaxes(title={"text": y_title, "font": {"size": 11}}, row=1, col=1)
+    figure.update_xaxes(**ticks)
+    return _styled(figure, height=300 + 95 * len(names))
+
+
+def _price_traces(x: np.ndarray, price: np.ndarray, action: np.ndarray) -> list[go.Scatter]:
+    """The close, thick where a position is held, with a mark wherever it changes."""
+    traces = [_line(x, price, "close", "#9aa1ac", width=1.0)]
+    for side, label, name in ((1, "bull", "long"), (-1, "bear", "short")):
+        held = np.where(action == side, price, np.nan)
+        traces.append(_line(x, held, name, CLASS_COLOURS[label], width=2.2))
+    change = np.flatnonzero(np.diff(action, prepend=0) != 0)
+    symbols = {1: "triangle-up", -1: "triangle-down", 0: "circle-open"}
+    colours = {1: CLASS_COLOURS["bull"], -1: CLASS_COLOURS["bear"], 0: INK}
+    traces.append(
+        go.Scatter(
+            x=x[change],
+            y=price[change],
+            mode="markers",
+            name="decision",
+            marker={
+                "symbol": [symbols[int(a)] for a in action[change]],
+                "color": [colours[int(a)] for a in action[change]],
+                "size": 7,
+                "line": {"width": 1},
+            },
+            hovertemplate="%{y:.6g}<extra>decision</extra>",
+        )
+    )
+    return traces
+
+
+def bars_figure(values: Mapping[str, float], highlight: str | None, y_title: str) -> go.Figure:
+    """A bar for each named value; one of them highlighted."""
+    colours = [OWN if name == highlight else "#b9c2cf" for name in values]
+    figure = go.Figure(go.Bar(x=list(values), y=list(values.values()), marker_color=colours))
+    figure.update_xaxes(type="category")
+    return _styled(figure, height=220, y_title=y_title, x_title="gate")
+
+
+def histogram_figure(values: np.ndarray, x_title: str) -> go.Figure:
+    """Distribution of a figure over round trips, binned here so that the page stays small."""
+    low, high = (np.quantile(values, [0.005, 0.995])) if len(values) else (0.0, 1.0)
+    counts, edges = np.histogram(np.clip(values, low, high), bins=60)
+    centres = (edges[1:] + edges[:-1]) / 2
+    colours = [CLASS_COLOURS["bull"] if c > 0 else CLASS_COLOURS["bear"] for c in centres]
+    figure = go.Figure(go.Bar(x=centres, y=counts, marker_color=colours))
+    figure.update_layout(bargap=0.05)
+    return _styled(figure, height=220, y_title="round trips", x_title=x_title)
+
+
+def _line(
+    x: np.ndarray, y: np.ndarray, name: str, colour: str, *, width: float, legend: bool = True
+) -> go.Scatter:
+    keep = thin(len(x), MAX_POINTS)
+    return go.Scatter(
+        x=np.asarray(x)[keep],
+        y=_small(np.asarray(y)[keep]),
+        name=name,
+        mode="lines",
+        showlegend=legend,
+        line={"color": colour, "width": width},
+    )
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """Single precision: what a page can show, at a quarter of the characters."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def _colours(others: Mapping[str, object]) -> dict[str, str]:
+    """One colour per name, the same in every figure."""
+    unknown = [name for name in others if name not in KNOWN]
+    return {name: KNOWN.get(name) or OTHERS[unknown.index(name) % len(OTHERS)] for name in others}
+
+
+def _x_title(curve: EquityCurve) -> str:
+    return "session, mean over paths" if curve.paths else ""
+
+
+def _x_type(curve: EquityCurve) -> str:
+    return "linear" if curve.paths else "date"
+
+
+def _styled(
+    figure: go.Figure, *, height: int, y_title: str | None = None, x_title: str | None = None
+) -> go.Figure:
+    """One look for all figures; the legend stands above, so that phones keep the width."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 48, "r": 12, "t": 8, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": "white"},
+    )
+    figure.update_xaxes(gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False)
+    if y_title is not None:
+        figure.update_yaxes(title={"text": y_title, "font": {"size": 11}})
+    if x_title:
+        figure.update_xaxes(title={"text": x_title, "font": {"size": 11}})
+    return figure

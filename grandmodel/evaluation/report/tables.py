@@ -1,0 +1,136 @@
+"""Tables of a report: one for the page, one for the terminal, both from `metrics.json`."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from grandmodel.evaluation.statistics import BAND_METRICS
+
+ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
+    ("sharpe", "Sharpe ratio, net, annualised", "number"),
+    ("total_return", "Total return, net", "percent"),
+    ("max_drawdown", "Maximum drawdown", "percent"),
+    ("profit_factor", "Profit factor", "number"),
+    ("win_rate", "Win rate", "percent"),
+    ("directional_accuracy", "Directional accuracy, before costs", "percent"),
+    ("directional_accuracy_base", "… by chance, same sides", "percent"),
+    ("trades", "Round trips", "count"),
+    ("exposure", "Exposure", "percent"),
+    ("turnover", "Turnover per decision", "percent"),
+    ("cost_paid", "Costs paid, currency", "count"),
+)
+TERMINAL_KEYS = ("sharpe", "total_return", "max_drawdown", "win_rate", "trades", "cost_paid")
+UNKNOWN = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+
+def shown(value: Any, kind: str) -> str:
+    """Format a figure; what is undefined becomes a dash."""
+    if not isinstance(value, int | float):
+        return UNKNOWN
+    if kind == "percent":
+        text = f"{100.0 * value:.1f} %"
+    elif kind == "count":
+        whole = value == round(value) or abs(value) >= 1_000
+        text = f"{value:,.0f}" if whole else f"{value:.1f}"
+    else:
+        text = f"{value:.2f}"
+    return text.replace(",", NARROW_SPACE).replace("-", MINUS)
+
+
+def interval(metrics: Mapping[str, Any], key: str, kind: str) -> str:
+    """Format the interval of a figure, empty where there is none."""
+    low, high = metrics.get(f"{key}_ci_low"), metrics.get(f"{key}_ci_high")
+    if low is None or high is None or low == high:
+        return ""
+    return f"{shown(low, kind)} to {shown(high, kind)}"
+
+
+def columns(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The policy, then each baseline, then each reference, by name."""
+    found: dict[str, Mapping[str, Any]] = {"policy": metrics}
+    for group in ("beside", "baselines", "references"):
+        found |= metrics.get(group) or {}
+    return found
+
+
+def terminal_table(metrics: Mapping[str, Any]) -> Table:
+    """One row per policy, baseline and reference; the policy's intervals below its figures."""
+    labels = {key: (label, kind) for key, label, kind in ROWS}
+    table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}")
+    table.add_column("")
+    for key in TERMINAL_KEYS:
+        table.add_column(key.replace("_", " "), justify="right")
+    for name, values in columns(metrics).items():
+        cells = [shown(values.get(key), labels[key][1]) for key in TERMINAL_KEYS]
+        own = name == "policy"
+        table.add_row(Text(name, style="bold" if own else ""), *cells)
+        if own:
+            bounds = [interval(values, key, labels[key][1]) for key in TERMINAL_KEYS]
+            table.add_row(Text("95 % interval", style="dim"), *bounds, end_section=True)
+    return table
+
+
+def metrics_html(metrics: Mapping[str, Any]) -> str:
+    """The metrics table of the page: a figure per row, a policy or baseline per column."""
+    shown_columns = columns(metrics)
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in shown_columns)
+    body = []
+    for key, label, kind in ROWS:
+        cells = []
+        for name, values in shown_columns.items():
+            bounds = interval(values, key, kind)
+            small = f'<span class="ci">{bounds}</span>' if bounds else ""
+            mark = ' class="own"' if name == "policy" else ""
+            cells.append(f"<td{mark}>{shown(values.get(key), kind)}{small}</td>")
+        note = "<sup>*</sup>" if key in BAND_METRICS else ""
+        body.append(f"<tr><th>{escape(label)}{note}</th>{''.join(cells)}</tr>")
+    return (
+        f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def costs_html(costs: Mapping[str, float | str | None]) -> str:
+    """Cost settings; a zero or unset cost is marked."""
+    rows = []
+    for key, value in costs.items():
+        missing = value is None or value == 0
+        text = (
+            "not set"
+            if value is None
+            else f"{value:g}"
+            if isinstance(value, float | int)
+            else value
+        )
+        mark = ' class="alarm"' if missing else ""
+        rows.append(
+            f"<tr><th>{escape(key.replace('_', ' '))}</th><td{mark}>{escape(str(text))}</td></tr>"
+        )
+    return f'<div class="scroll"><table class="slim"><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def records_html(records: list[Mapping[str, Any]]) -> str:
+    """Any list of records as a table, columns in order of first appearance."""
+    if not records:
+        return "<p>Nothing to report.</p>"
+    names = list(dict.fromkeys(name for record in records for name in record))
+    head = "".join(f"<th>{escape(str(name).replace('_', ' '))}</th>" for name in names)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(_text(record.get(name)))}</td>" for name in names) + "</tr>"
+        for record in records
+    )
+    return (
+        f'<div class="scroll"><table class="slim"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,139 @@
+import re
+
+import numpy as np
+import pytest
+from fakes import fake_tape, fake_team, halves
+from rich.console import Console
+
+from grandmodel.envs.config import EnvConfig
+from grandmodel.evaluation.judge import Judge, JudgeRule
+from grandmodel.evaluation.metrics import measure
+from grandmodel.evaluation.outputs import metrics_record
+from grandmodel.evaluation.report.curves import equity_curve, thin
+from grandmodel.evaluation.report.page import ReportData, page, write_report
+from grandmodel.evaluation.report.tables import (
+    costs_html,
+    metrics_html,
+    shown,
+    terminal_table,
+)
+from grandmodel.evaluation.scripted import run_positions
+from grandmodel.evaluation.statistics import intervals, with_intervals
+from grandmodel.evaluation.track import Market
+
+
+def report_data(bars=3_000, paths=1, cuts=1, title="strategic on fake"):
+    """Everything a page shows, from a fake market, a fresh team and scripted baselines."""
+    tape = fake_tape(bars, paths=paths)
+    market = Market.of(tape)
+    segments = halves(tape, cuts)
+    team = fake_team()
+    judgement = Judge(tape, segments, EnvConfig(), [JudgeRule("challenger", 0.4)], detail=True)(
+        team
+    )
+    own = measure(judgement.track(0, market), market, 252.0)
+    rows = len(tape)
+    wanted = {
+        "flat": np.zeros(rows, np.int8),
+        "long_only": np.ones(rows, np.int8),
+        "ma_cross": np.where(np.arange(rows) // 40 % 2, 1, -1).astype(np.int8),
+        "random": np.repeat(np.random.default_rng(1).integers(-1, 2, rows // 12 + 1), 12)[:rows],
+    }
+    baselines = {
+        name: measure(
+            run_positions(tape, segments, target.astype(np.int8), EnvConfig()), market, 252.0
+        )
+        for name, target in wanted.items()
+    }
+    metrics = metrics_record(
+        own,
+        intervals(own, draws=300, seed=0),
+        split="test",
+        verdict="cannot tell",
+        verdict_reason="0.25 years can only detect a Sharpe of 5.6 or more. Not yet checked: 3.",
+        env_steps=rows,
+        env_steps_per_s=1.0,
+        seconds=1.0,
+        baselines={
+            name: with_intervals(found.scalars, intervals(found, draws=300, seed=0))
+            for name, found in baselines.items()
+        },
+    )
+    decisions = judgement.decisions(0, market)
+    bars_of_row = np.concatenate(judgement.bars())
+    return ReportData(
+        title=title,
+        facts={"agent": "strategic", "instrument": "fake", "split": "test"},
+        metrics=metrics,
+        own=own,
+        baselines=baselines,
+        decisions=decisions,
+        close=market.close[bars_of_row],
+        agents=team.names,
+        costs={"commission": 0.0, "fee_bps": 1.0, "half_spread_ticks": None},
+        quality=[{"finding": "duplicates", "count": 0}, {"finding": "price jumps", "count": 3}],
+        gate_sharpes={0.1: -0.4, 0.4: 1.1, 0.65: 0.2},
+        gate=0.4,
+        notes=["One note that must be read."],
+    )
+
+
+@pytest.fixture(scope="module")
+def data():
+    return report_data()
+
+
+def test_page_is_self_contained_and_small(data, tmp_path):
+    write_report(tmp_path / "report.html", data)
+    text = (tmp_path / "report.html").read_text()
+    assert len(text.encode()) < 5_400_000
+    outside = text.replace(text[text.index("<script>") : text.index("</script>")], "", 1)
+    assert not re.search(r"""(src|href)=["']""", outside)
+    assert "http" not in outside.split("</style>")[0]
+
+
+def test_page_says_the_verdict_before_any_figure(data):
+    text = page(data)
+    body = text[text.index("<body>") :]
+    assert body.index("cannot tell") < body.index("plotly-graph-div")
+    assert "5.6 or more" in body
+    assert "One note that must be read." in body
+
+
+def test_zero_or_unset_costs_are_marked():
+    text = costs_html({"commission": 0.0, "fee_bps": 1.0, "half_spread_ticks": None})
+    assert text.count('class="alarm"') == 2
+    assert "<td>1</td>" in text
+
+
+def test_tables_show_policy_beside_every_baseline(data):
+    text = metrics_html(data.metrics)
+    for name in ("policy", "flat", "long only", "ma cross", "random"):
+        assert f"<th>{name}</th>" in text
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(terminal_table(data.metrics))
+    printed = console.export_text()
+    for name in ("policy", "95 % interval", "flat", "long_only", "ma_cross", "random"):
+        assert name in printed
+
+
+def test_several_paths_are_averaged_over_sessions():
+    found = equity_curve(report_data(600, paths=3, cuts=2).own, band_seed=0)
+    assert len(found.paths) == 3
+    np.testing.assert_allclose(found.level, np.mean(found.paths, axis=0))
+    assert (found.low <= found.high).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [(None, "number", "\N{EN DASH}"), (0.123, "percent", "12.3 %"), (1234.0, "count", "1 234")],
+)
+def test_figures_are_formatted(value, kind, text):
+    assert shown(value, kind).replace("\u202f", " ") == text
+
+
+def test_thinning_keeps_both_ends():
+    kept = thin(10_001, 2_000)
+    assert len(kept) <= 2_000
+    assert kept[0] == 0
+    assert kept[-1] == 10_000
