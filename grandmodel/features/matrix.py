@@ -43,8 +43,15 @@ Columns = dict[str, NDArray[np.float64]]
 class Indicator(Protocol):
     """What reads bars alone: whole arrays or one bar at a time, with the same values."""
 
-    columns: tuple[str, ...]
-    memory_bars: int
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what it gives."""
+        ...
+
+    @property
+    def memory_bars(self) -> int:
+        """After so many bars another start changes it by less than 1e-6."""
+        ...
 
     def over(self, bars: BarArrays) -> Columns:
         """Return the columns [bar], from nothing."""

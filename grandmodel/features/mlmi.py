@@ -27,6 +27,21 @@ _FEATURE_1, _FEATURE_2, _LABEL, _DISTANCE = range(4)
 
 
 @njit(cache=True, nogil=True)
+def _search(values, low, k):
+    """Return the k-th smallest of the values above ``low``, one distinct value after another."""
+    while k > 0:
+        smallest, ties = np.inf, 0
+        for value in values:
+            if low < value < smallest:
+                smallest, ties = value, 1
+            elif value == smallest:
+                ties += 1
+        low = smallest
+        k -= ties
+    return low
+
+
+@njit(cache=True, nogil=True)
 def _kth_smallest(values, k, guess, few):
     """Return the k-th smallest value (from 1): bisection by counting, then the smallest left.
 
@@ -58,16 +73,7 @@ def _kth_smallest(values, k, guess, few):
                 few[size] = value
                 size += 1
         left = few[:size]
-    while below < k:
-        smallest, ties = np.inf, 0
-        for value in left:
-            if low < value < smallest:
-                smallest, ties = value, 1
-            elif value == smallest:
-                ties += 1
-        low = smallest
-        below += ties
-    return low
+    return _search(left, low, k - below)
 
 
 @njit(cache=True, nogil=True)
@@ -122,15 +128,14 @@ def _advance(close, fixed_k, predictive, rings, averages, numbers, counters, sto
         counters[_BARS] = bar + 1
         slot = bar % SLOW_BARS
         start, stop = slot + 1, slot + 1 + SLOW_BARS
-        short = long = np.nan
+        rings[:, slot] = np.nan
+        rings[_CLOSE, slot] = close[t]
         if bar > 0:
             change = close[t] - numbers[_LAST_CLOSE]
-            short = rsi(change, bar - 1, SHORT_RSI, averages[0])
-            long = rsi(change, bar - 1, LONG_RSI, averages[1])
+            for row, span in enumerate((SHORT_RSI, LONG_RSI)):
+                rings[_RSI_SHORT + row, slot] = rsi(change, bar - 1, span, averages[row])
+        rings[:, slot + SLOW_BARS] = rings[:, slot]
         numbers[_LAST_CLOSE] = close[t]
-        for row, value in enumerate((close[t], short, long)):
-            rings[row, slot] = value
-            rings[row, slot + SLOW_BARS] = value
         out[_VALUE, t] = 50.0
         out[_SIGNAL, t] = 0.0
         if bar < SLOW_BARS - 1:

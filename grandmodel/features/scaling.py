@@ -33,11 +33,9 @@ def _clip(value, limit):
 
 
 @njit(cache=True, nogil=True)
-def _z(value, known, state):
-    """Rolling z-score of a known value clipped to +-3; unknown ones count nothing and give 0."""
-    if not known or math.isnan(value):
-        return 0.0
-    return _clip(rolling_z(value, state), LIMIT)
+def _z(value, state):
+    """Rolling z-score clipped to +-3; nan is unknown, counts nothing and gives 0."""
+    return 0.0 if math.isnan(value) else _clip(rolling_z(value, state), LIMIT)
 
 
 @njit(cache=True, nogil=True)
@@ -47,12 +45,12 @@ def _advance(raw, text, counter, states, out):
         slope_known = counter[0] >= FIRST_SLOPE_BAR
         value_known = counter[0] >= FIRST_SLOPE_BAR - 1
         counter[0] += 1
-        slope_z = _z(raw[_SLOPE, t], slope_known, states[_SLOPE])
+        slope_z = _z(raw[_SLOPE, t] if slope_known else np.nan, states[_SLOPE])
         out[_SLOPE_Z, t] = slope_z
         out[_LOG_RATIO, t] = math.log(raw[_VOLATILITY, t])
         out[_SLOPE, t] = slope_z / LIMIT
         for row in (_SHORT, _LONG):
-            out[row, t] = _z(raw[row, t], True, states[row]) / LIMIT
+            out[row, t] = _z(raw[row, t], states[row]) / LIMIT
         for row in (_PULSE, _STRENGTH, _SIN, _COS, _SKEW):
             out[row, t] = _clip(raw[row, t], LIMIT)
         if text:
@@ -60,8 +58,8 @@ def _advance(raw, text, counter, states, out):
             out[_SHORT, t] *= LIMIT
             out[_LONG, t] *= LIMIT
             for row in (_MLMI, _DISTANCE, _MMD, _VOLATILITY):
-                out[row, t] = _z(raw[row, t], True, states[row])
-            out[_NWRQK, t] = _z(raw[_NWRQK, t], value_known, states[_NWRQK])
+                out[row, t] = _z(raw[row, t], states[row])
+            out[_NWRQK, t] = _z(raw[_NWRQK, t] if value_known else np.nan, states[_NWRQK])
             continue
         out[_MLMI, t] = (raw[_MLMI, t] - 50.0) / 50.0
         out[_NWRQK, t] = 0.0

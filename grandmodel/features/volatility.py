@@ -28,7 +28,13 @@ def _replace(ordered, size, leaving, entering):
     if math.isnan(leaving):
         place = size
     else:
-        place = np.searchsorted(ordered[:size], leaving)
+        place, stop = 0, size
+        while place < stop:
+            middle = (place + stop) // 2
+            if ordered[middle] < leaving:
+                place = middle + 1
+            else:
+                stop = middle
         while place < size - 1 and ordered[place + 1] < entering:
             ordered[place] = ordered[place + 1]
             place += 1

@@ -8,9 +8,11 @@ from grandmodel.features import build
 from grandmodel.features.build import build_tape, load_or_build_tape
 from grandmodel.features.cache import cache_key, source_hash
 from grandmodel.features.config import FeatureConfig, MlmiConfig
+from grandmodel.features.evidence import count_synergies, has_evidence, without_synergies
 from grandmodel.market.bars import Bars
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.instruments import Instrument
+from grandmodel.market.splits import Span
 
 INSTRUMENT = Instrument(name="generic", tick=0.25)
 
@@ -98,3 +100,16 @@ def test_key_follows_data_configuration_and_sources(dataset, monkeypatch):
     others.append(cache_key(dataset, FeatureConfig()))
     assert len({key, *others}) == 5
     assert len(source_hash()) == 64
+
+
+def test_synergies_are_counted_in_the_spans_and_can_be_taken_out(dataset):
+    tape = build_tape(dataset, FeatureConfig())
+    features = tape.features.clone()
+    features[[100, 200, 1000, 1100], tape.columns.index("synergy_direction")] = -1.0
+    tape = replace(tape, features=features)
+    spans = [Span(0, 50, 200), Span(1, 100, 201)]
+    assert count_synergies(tape, spans) == 1 + 2
+    assert not has_evidence(tape, spans)
+    silent = without_synergies(tape)
+    assert count_synergies(silent, [Span(0, 0, 900), Span(1, 0, 750)]) == 0
+    assert torch.equal(silent.column("mmd_score"), tape.column("mmd_score"))
