@@ -1,42 +1,60 @@
 """One rollout as rows, and how its rows are dealt to gradient steps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One rollout as rows, with what the losses compare to; row = time * environments + env."""
+class Rows:
+    """Decisions and what their losses compare to, one row each."""
 
     bar: Tensor  # int64 [row]
     account: Tensor  # float32 [row, 4]
     action: Tensor  # int64 [row]
     log_prob: Tensor  # float32 [row], when collected
     executor: Tensor  # int64 [row]
+    environment: Tensor  # int64 [row]
     advantage: Tensor  # float32 [row]
     value: Tensor  # float32 [row], critic's output when collected, normalised
     target: Tensor  # float32 [row], return, normalised
-    dropout: Tensor | None  # uint8 [env, agent, byte]
+
+    def __len__(self) -> int:
+        return self.bar.shape[0]
+
+    def take(self, index: Tensor) -> "Rows":
+        """Return the rows ``index``, int64 [taken], in that order."""
+        return Rows(*(getattr(self, column.name).index_select(0, index) for column in fields(self)))
+
+    def split(self, pieces: int) -> list["Rows"]:
+        """Cut into ``pieces`` of nearly equal length, without copying."""
+        columns = [getattr(self, column.name).tensor_split(pieces) for column in fields(self)]
+        return [Rows(*piece) for piece in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One rollout, ready to learn from; row = time * environments + environment."""
+
+    rows: Rows
     learner_rows: tuple[Tensor, ...]  # int64 per learner: the rows of its policy loss
+    dropout: Tensor | None  # uint8 [env, agent, byte]
     entropy_weight: float
 
-    def masks(self, rows: Tensor) -> Tensor | None:
+    def masks(self, rows: Rows) -> Tensor | None:
         """Return the dropout masks of ``rows``, uint8 [row, agent, byte]."""
-        if self.dropout is None:
-            return None
-        return self.dropout[rows % self.dropout.shape[0]]
+        return None if self.dropout is None else self.dropout[rows.environment]
 
 
 @dataclass(frozen=True)
 class Part:
     """Rows of one backward pass and their share of the gradient step they belong to."""
 
-    policy_rows: tuple[Tensor, ...]  # int64 per learner, possibly empty
+    policy: tuple[Rows, ...]  # per learner, possibly empty
     policy_share: tuple[float, ...]
-    critic_rows: Tensor  # int64
+    critic: Rows
     critic_share: float
 
 
@@ -46,7 +64,7 @@ def gradient_steps(
     """Yield the gradient steps of all epochs, each as its parts (gradient accumulation).
 
     Every epoch shuffles each learner's rows and the critic's rows and deals them into equally
-    many gradient steps.
+    many gradient steps. Rows are gathered once per epoch; what is dealt are slices.
 
     Args:
         batch: the rows.
@@ -55,30 +73,32 @@ def gradient_steps(
         parts: backward passes of one gradient step.
         generator: shuffles; a CPU generator.
     """
-    everything = torch.arange(batch.bar.shape[0], device=batch.bar.device)
+    everything = torch.arange(len(batch.rows), device=batch.rows.bar.device)
     for _ in range(epochs):
-        policy = [_dealt(rows, steps, generator) for rows in batch.learner_rows]
-        critic = _dealt(everything, steps, generator)
+        policy = [_dealt(batch.rows, own, steps, generator) for own in batch.learner_rows]
+        critic = _dealt(batch.rows, everything, steps, generator)
         for step in range(steps):
             yield _parts([hands[step] for hands in policy], critic[step], parts)
 
 
-def _dealt(rows: Tensor, hands: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    order = torch.randperm(rows.shape[0], generator=generator).to(rows.device)
-    return rows[order].tensor_split(hands)
+def _dealt(rows: Rows, index: Tensor, hands: int, generator: torch.Generator) -> list[Rows]:
+    order = torch.randperm(index.shape[0], generator=generator).to(index.device)
+    return rows.take(index[order]).split(hands)
 
 
-def _parts(policy: list[Tensor], critic: Tensor, parts: int) -> list[Part]:
-    policy_pieces = [rows.tensor_split(parts) for rows in policy]
+def _parts(policy: list[Rows], critic: Rows, parts: int) -> list[Part]:
+    if parts == 1:
+        return [Part(tuple(policy), (1.0,) * len(policy), critic, 1.0)]
+    pieces = [rows.split(parts) for rows in policy]
     return [
         Part(
-            tuple(pieces[part] for pieces in policy_pieces),
+            tuple(piece[part] for piece in pieces),
             tuple(
-                pieces[part].shape[0] / max(rows.shape[0], 1)
-                for pieces, rows in zip(policy_pieces, policy, strict=True)
+                len(piece[part]) / max(len(rows), 1)
+                for piece, rows in zip(pieces, policy, strict=True)
             ),
             own,
-            own.shape[0] / critic.shape[0],
+            len(own) / len(critic),
         )
-        for part, own in enumerate(critic.tensor_split(parts))
+        for part, own in enumerate(critic.split(parts))
     ]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from grandmodel.core.types import Rollout
 from grandmodel.learning import returns
-from grandmodel.learning.batch import Batch
+from grandmodel.learning.batch import Batch, Rows
 from grandmodel.learning.config import AlgorithmConfig
 from grandmodel.learning.risk import RiskTerm, learner_reward
 from grandmodel.learning.seats import Seats
@@ -71,20 +71,21 @@ class Targets:
         statistics.add(_description(reward, target, advantage, coefficient))
         self.value_norm.update(target)
         executor = rollout.executor.flatten()
-        rows = self._learner_rows(executor)
-        return Batch(
+        learner_rows = self._learner_rows(executor)
+        n_envs = rollout.bar.shape[1]
+        rows = Rows(
             bar=rollout.bar.flatten(),
             account=rollout.account.flatten(0, 1),
             action=rollout.action.flatten(),
             log_prob=rollout.log_prob.flatten(),
             executor=executor,
-            advantage=self._scaled_advantage(advantage.flatten(), rows),
+            environment=torch.arange(executor.shape[0], device=executor.device) % n_envs,
+            advantage=self._scaled_advantage(advantage.flatten(), learner_rows),
             value=value.flatten(),
             target=self.value_norm.normalise(target).flatten(),
-            dropout=rollout.dropout,
-            learner_rows=rows,
-            entropy_weight=self.config.entropy_weight(progress),
         )
+        weight = self.config.entropy_weight(progress)
+        return Batch(rows, learner_rows, rollout.dropout, weight)
 
     def _take_in_risk(self, rollout: Rollout) -> None:
         pool = rollout.executor == self.seats.team.n_agents

@@ -7,16 +7,13 @@ from typing import Any
 import torch
 
 from grandmodel.core.random import torch_stream
-from grandmodel.decision.executor import Executors
-from grandmodel.envs.observation import MarketView
 from grandmodel.envs.toys import ToyEnv, endless_toy, identity_toy, private_view_toy
 from grandmodel.learning.algorithms.mappo import Mappo
+from grandmodel.learning.assemble import assemble
 from grandmodel.learning.collector import Collector
 from grandmodel.learning.config import AlgorithmConfig, CostCurriculum
 from grandmodel.learning.lightning.fit import FitPlan, FitResult, fit
-from grandmodel.learning.risk import RiskTerm
 from grandmodel.learning.seats import Seats
-from grandmodel.learning.value_norm import ValueNorm
 from grandmodel.systems.config import AgentConfig, CriticConfig, MemberConfig, NetworkConfig
 from grandmodel.systems.team import Team, build_team
 
@@ -73,6 +70,7 @@ def world(
     ensemble_learn: str = "record",
     pool_every: int = 8,
     members: dict[str, list[str]] | None = None,
+    network: str = "mlp",
     **algorithm: Any,
 ) -> World:
     """Build a toy, a team for it, and its learner."""
@@ -84,39 +82,21 @@ def world(
         executor=executor,
         ensemble_learn=ensemble_learn,
     )
-    network = NetworkConfig(trunk=[16], head=16, dropout=dropout)
+    networks = NetworkConfig(kind=network, trunk=[16], head=16, dropout=dropout)
     critic = CriticConfig(sees=config.critic_sees, hidden=[16])
     env = TOYS[toy](config.environments, torch_stream(seed, "env"))
-    team = build_team(agent, network, critic, [], torch_stream(seed, "weights"))
-    views = [MarketView(env.tape, spec) for spec in team.specs]
-    seats = Seats(team, views, MarketView(env.tape, team.critic.spec))
-    executors = Executors(
-        executor,
-        team.initial_weights,
-        config.environments,
-        torch_stream(seed, "executors"),
-        pool_every=pool_every,
-    )
-    collector = Collector(
+    team = build_team(agent, networks, critic, [], torch_stream(seed, "weights"))
+    learner, collector = assemble(
+        team,
         env,
-        seats,
-        executors,
-        steps=config.rollout_steps,
-        generator=torch_stream(seed, "actions"),
-    )
-    learner = Mappo(
-        seats,
+        env.tape,
         config,
-        value_norm=ValueNorm(
-            rate=config.value_norm_rate,
-            variance_floor=config.value_norm_floor,
-            enabled=config.value_norm,
-        ),
-        risk=RiskTerm(config.risk, risk),
-        generator=torch_stream(seed, "shuffle"),
-        pooled=executor == "pool",
+        executor=executor,
+        pool_every=pool_every,
+        fixed_risk=risk,
+        seed=seed,
     )
-    return World(env, team, seats, collector, learner)
+    return World(env, team, learner.seats, collector, learner)
 
 
 def train(made: World, folder: Path, rollouts: int, **plan: Any) -> FitResult:

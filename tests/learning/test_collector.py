@@ -11,9 +11,10 @@ def first_ratio(made, batch):
     """Probability ratios of all learners on all their rows, before any step."""
     ratios = []
     for learner, rows in enumerate(batch.learner_rows):
-        log_probs = made.learner._log_probs(batch, learner, rows)
-        log_prob = log_probs.gather(1, batch.action[rows][:, None])[:, 0]
-        ratios.append(probability_ratio(log_prob, batch.log_prob[rows]))
+        own = batch.rows.take(rows)
+        log_probs = made.learner._log_probs(batch, learner, own)
+        log_prob = log_probs.gather(1, own.action[:, None])[:, 0]
+        ratios.append(probability_ratio(log_prob, own.log_prob))
     return torch.cat(ratios)
 
 

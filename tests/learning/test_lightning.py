@@ -1,13 +1,18 @@
 """Lightning's part: fresh rollouts, our own counters, precision, validation, early stopping."""
 
+from contextlib import nullcontext
+
 import pytest
+import torch
 from learning_worlds import train, world
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from torch.utils.data import IterableDataset
 
 from grandmodel.core.checks import UserError
 from grandmodel.learning import checkpoint
 from grandmodel.learning.lightning import datamodule
+from grandmodel.learning.lightning.module import MappoModule
 from grandmodel.learning.lightning.state import Validations
 
 ROWS = 64 * 16
@@ -111,6 +116,50 @@ def test_bf16_trains_and_collects_under_the_same_precision(tmp_path):
 def test_fp16_on_the_cpu_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"trainer\.precision=16-mixed needs a GPU"):
         train(world(), tmp_path, 1, precision="16-mixed")
+
+
+class Norms(Callback):
+    """Notes gradient norms where a scaled gradient would show."""
+
+    def __init__(self, team) -> None:
+        self.team, self.norms = team, []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        grads = [p.grad for p in self.team.critic.parameters() if p.grad is not None]
+        self.norms.append(torch.stack([grad.norm() for grad in grads]).norm().item())
+
+
+def scaled_training(scaler):
+    """Train two rollouts with or without a gradient scaler, in float32 arithmetic."""
+    made = world(grad_clip=0.05)
+    module = MappoModule(made.learner, 2 * ROWS)
+    data = datamodule.RolloutDataModule(made.collector, cost_scale=lambda: 1.0, remaining=lambda: 2)
+    norms = Norms(made.team)
+    plugin = MixedPrecision("16-mixed", "cpu", scaler) if scaler else Precision()
+    if scaler:
+        plugin.autocast_context_manager = nullcontext
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        plugins=[plugin],
+        callbacks=[norms],
+    )
+    trainer.fit(module, datamodule=data)
+    return made, norms.norms, trainer.optimizers[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_gradients_are_clipped_after_the_unscale():
+    plain, norms, optimiser = scaled_training(None)
+    scaled, scaled_norms, scaled_optimiser = scaled_training(torch.amp.GradScaler("cpu"))
+    assert optimiser.param_groups[0]["fused"]
+    assert not scaled_optimiser.param_groups[0]["fused"]  # a fused step would unscale too late
+    assert scaled_norms == pytest.approx(norms, rel=1e-3)
+    assert fingerprint(scaled.team) == pytest.approx(fingerprint(plain.team), rel=1e-4)
 
 
 def scripted(scores):

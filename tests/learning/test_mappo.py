@@ -20,16 +20,16 @@ def test_an_agent_learns_from_its_own_environments_alone():
     made = world()
     batch = begun(made)
     for agent, rows in enumerate(batch.learner_rows):
-        assert (batch.executor[rows] == agent).all()
-        assert rows.numel() == (batch.executor == agent).sum()
-    assert sum(rows.numel() for rows in batch.learner_rows) < batch.executor.numel()
+        assert (batch.rows.executor[rows] == agent).all()
+        assert rows.numel() == (batch.rows.executor == agent).sum()
+    assert sum(rows.numel() for rows in batch.learner_rows) < batch.rows.executor.numel()
 
 
 def test_one_agents_loss_moves_no_other_agent():
     made = world()
     batch = begun(made)
     made.learner._divergence = [torch.zeros(()), torch.zeros(())]
-    made.learner._policy_loss(batch, 0, batch.learner_rows[0], 1.0).backward()
+    made.learner._policy_loss(batch, 0, batch.rows.take(batch.learner_rows[0]), 1.0).backward()
     first, second = made.team.policies
     assert all(p.grad is not None for n, p in first.named_parameters() if "trunk" in n)
     assert all(p.grad is None for p in second.parameters())
@@ -40,11 +40,16 @@ def test_pool_option_moves_all_agents_and_learned_weights():
     made = world(executor="pool", ensemble_learn="gradient")
     batch = begun(made)
     assert made.learner.learners == ("pool",)
-    assert batch.learner_rows[0].numel() == batch.bar.numel()
+    assert batch.learner_rows[0].numel() == len(batch.rows)
     part = next(made.learner.gradient_steps(batch))[0]
     made.learner.loss(batch, part).backward()
     assert all(p.grad is not None for p in made.team.actor_parameters())
     assert made.team.pool_weights.raw.grad.abs().sum() > 0
+
+
+def number(rows):
+    """Tell rows apart: no environment stands on one bar twice in a rollout of one episode."""
+    return rows.bar * 64 + rows.environment
 
 
 def test_critic_sees_every_environment_once_per_epoch():
@@ -53,12 +58,12 @@ def test_critic_sees_every_environment_once_per_epoch():
     steps = list(made.learner.gradient_steps(batch))
     assert len(steps) == 2 * 4
     for epoch in (steps[:4], steps[4:]):
-        rows = torch.cat([part.critic_rows for parts in epoch for part in parts])
-        assert torch.equal(rows.sort().values, torch.arange(batch.bar.numel()))
+        rows = torch.cat([number(part.critic) for parts in epoch for part in parts])
+        assert torch.equal(rows.sort().values, number(batch.rows).sort().values)
         for learner, expected in enumerate(batch.learner_rows):
-            own = torch.cat([part.policy_rows[learner] for parts in epoch for part in parts])
-            assert torch.equal(own.sort().values, expected)
-    first, second = (epoch[0][0].critic_rows for epoch in (steps[:4], steps[4:]))
+            own = torch.cat([number(part.policy[learner]) for parts in epoch for part in parts])
+            assert torch.equal(own.sort().values, number(batch.rows)[expected].sort().values)
+    first, second = (number(epoch[0][0].critic) for epoch in (steps[:4], steps[4:]))
     assert not torch.equal(first, second)
 
 
@@ -91,23 +96,23 @@ def test_values_are_denormalised_before_advantages_and_targets_normalised_after(
         gae_lambda=0.8,
     )
     batch = made.learner.begin(rollout, 0.0)
-    torch.testing.assert_close(batch.advantage, expected.flatten(), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(batch.value, raw.flatten(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(batch.rows.advantage, expected.flatten(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(batch.rows.value, raw.flatten(), atol=1e-5, rtol=1e-5)
     target = norm.normalise((expected + value).flatten())
-    torch.testing.assert_close(batch.target, target, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(batch.rows.target, target, atol=1e-4, rtol=1e-4)
 
 
 def test_advantages_are_normalised_where_the_switch_says():
-    per_batch = begun(world(normalise_advantages="per_batch")).advantage
+    per_batch = begun(world(normalise_advantages="per_batch")).rows.advantage
     assert per_batch.mean().abs() < 1e-5
     assert per_batch.std() == pytest.approx(1.0, abs=1e-2)
     made = world(normalise_advantages="per_agent")
     batch = begun(made)
     for rows in batch.learner_rows:
-        assert batch.advantage[rows].mean().abs() < 1e-5
-    raw = begun(world(normalise_advantages="off")).advantage
+        assert batch.rows.advantage[rows].mean().abs() < 1e-5
+    raw = begun(world(normalise_advantages="off")).rows.advantage
     assert raw.std() != pytest.approx(1.0, abs=1e-2)
-    minibatch = begun(world(normalise_advantages="per_minibatch")).advantage
+    minibatch = begun(world(normalise_advantages="per_minibatch")).rows.advantage
     assert torch.equal(minibatch, raw)
 
 
@@ -218,7 +223,7 @@ def test_entropy_and_value_switches_change_the_loss():
         made = world(**given)
         batch = begun(made)
         part = next(made.learner.gradient_steps(batch))[0]
-        batch.value.add_(1.0)  # pretend that the critic has moved since
+        part.critic.value.add_(1.0)  # pretend that the critic has moved since
         return made.learner.loss(batch, part).item()
 
     base = first_loss()
@@ -240,3 +245,19 @@ def test_adam_has_the_published_epsilon_and_two_rates():
     optimiser = world(actor_lr=1e-3, critic_lr=2e-3).learner.optimiser(fused=False)
     assert [group["lr"] for group in optimiser.param_groups] == [1e-3, 2e-3]
     assert all(group["eps"] == 1e-5 for group in optimiser.param_groups)
+
+
+@pytest.mark.parametrize("sees", ["state", "own", "state_action"])
+def test_every_critic_view_learns(sees):
+    made = world("private", critic_sees=sees, critic_lr=1e-2, gamma=0.0)
+    optimiser = made.learner.optimiser(fused=True)
+    losses = [made.update(optimiser)["value_loss"] for _ in range(4)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("executor", ["episode", "pool"])
+def test_sequence_networks_train(executor):
+    made = world(network="temporal", executor=executor, environments=16, rollout_steps=4, epochs=1)
+    before = weights_of(made.team.members)
+    made.update(made.learner.optimiser(fused=True))
+    assert not torch.equal(weights_of(made.team.members), before)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grandmodel.core.types import Rollout
 from grandmodel.learning import losses, returns
-from grandmodel.learning.batch import Batch, Part, gradient_steps
+from grandmodel.learning.batch import Batch, Part, Rows, gradient_steps
 from grandmodel.learning.config import AlgorithmConfig
 from grandmodel.learning.risk import RiskTerm
 from grandmodel.learning.seats import Seats
@@ -84,61 +84,60 @@ class Mappo:
 
     def loss(self, batch: Batch, part: Part) -> Float[Tensor, ""]:
         """Return the part's contribution to the gradient step, of all agents and the critic."""
-        total = self._critic_loss(batch, part.critic_rows) * part.critic_share
+        total = self._critic_loss(part.critic) * part.critic_share
         if len(self._divergence) != len(self.learners):
-            self._divergence = [torch.zeros(()) for _ in self.learners]
-        for index, (rows, share) in enumerate(
-            zip(part.policy_rows, part.policy_share, strict=True)
-        ):
-            if self.learning[index] and rows.shape[0] > 0:
+            device = part.critic.bar.device
+            self._divergence = [torch.zeros((), device=device) for _ in self.learners]
+        for index, (rows, share) in enumerate(zip(part.policy, part.policy_share, strict=True)):
+            if self.learning[index] and len(rows) > 0:
                 total = total + self._policy_loss(batch, index, rows, share) * share
         return total
 
     def _policy_loss(
-        self, batch: Batch, learner: int, rows: Tensor, share: float
+        self, batch: Batch, learner: int, rows: Rows, share: float
     ) -> Float[Tensor, ""]:
-        config, name = self.config, self.learners[learner]
-        all_log_probs = self._log_probs(batch, learner, rows)
-        log_prob = all_log_probs.gather(1, batch.action[rows][:, None])[:, 0]
-        old = batch.log_prob[rows]
-        advantage = batch.advantage[rows]
+        config = self.config
+        log_probs = self._log_probs(batch, learner, rows)
+        log_prob = log_probs.gather(1, rows.action[:, None])[:, 0]
+        advantage = rows.advantage
         if config.normalise_advantages == "per_minibatch":
             advantage = returns.standardise(advantage)
-        ratio = losses.probability_ratio(log_prob, old)
+        ratio = losses.probability_ratio(log_prob, rows.log_prob)
         surrogate = losses.clipped_surrogate(ratio, advantage, config.clip_ratio).mean()
-        entropy = losses.entropy(all_log_probs).mean()
+        entropy = losses.entropy(log_probs).mean()
         with torch.no_grad():
-            divergence = losses.k3_divergence(log_prob, old).mean()
+            divergence = losses.k3_divergence(log_prob, rows.log_prob).mean()
             self._divergence[learner] = self._divergence[learner] + share * divergence
-            clipped = ((ratio - 1.0).abs() > config.clip_ratio).float().mean()
-            self.statistics.add(
-                {
-                    f"policy_loss/{name}": surrogate,
-                    f"entropy/{name}": entropy,
-                    f"kl/{name}": divergence,
-                    f"clipped/{name}": clipped,
-                }
+            self._note(
+                learner,
+                policy_loss=surrogate,
+                entropy=entropy,
+                kl=divergence,
+                clipped=((ratio - 1.0).abs() > config.clip_ratio).float().mean(),
             )
         return surrogate - batch.entropy_weight * entropy
 
-    def _log_probs(self, batch: Batch, learner: int, rows: Tensor) -> Float[Tensor, "row 3"]:
-        bar, account, masks = batch.bar[rows], batch.account[rows], batch.masks(rows)
-        if self.pooled:
-            return self.seats.pooled_log_probs(bar, account, masks)
-        own = None if masks is None else masks[:, learner]
-        return self.seats.log_probs(learner, bar, account, own)
+    def _note(self, learner: int, **values: Tensor) -> None:
+        name = self.learners[learner]
+        self.statistics.add({f"{key}/{name}": value for key, value in values.items()})
 
-    def _critic_loss(self, batch: Batch, rows: Tensor) -> Float[Tensor, ""]:
+    def _log_probs(self, batch: Batch, learner: int, rows: Rows) -> Float[Tensor, "row 3"]:
+        masks = batch.masks(rows)
+        if self.pooled:
+            return self.seats.pooled_log_probs(rows.bar, rows.account, masks)
+        own = None if masks is None else masks[:, learner]
+        return self.seats.log_probs(learner, rows.bar, rows.account, own)
+
+    def _critic_loss(self, rows: Rows) -> Float[Tensor, ""]:
         config = self.config
-        value = self.seats.values(batch.bar[rows], batch.account[rows], batch.executor[rows])
         loss = losses.value_loss(
-            value,
-            batch.value[rows],
-            batch.target[rows],
+            self.seats.values(rows.bar, rows.account, rows.executor),
+            rows.value,
+            rows.target,
             clip=config.value_clip,
             huber_delta=config.huber_delta if config.value_loss == "huber" else None,
         ).mean()
-        self.statistics.add({"value_loss": loss.detach()})
+        self.statistics.add({"value_loss": loss})
         return loss
 
     def stop_diverged(self) -> None:
