@@ -82,10 +82,13 @@ class Bars:
 
 
 def _frozen(values: NDArray, kind: type) -> NDArray:
-    """Return a contiguous read-only array that nobody else can write to."""
+    """Return a contiguous read-only array; it is a copy where somebody else could write to it."""
     array = np.ascontiguousarray(values, kind)
-    if array.flags.writeable:
-        array = array.copy() if array is values or array.base is not None else array
+    owner = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base  # a read-only view may look at memory that is not
+    if isinstance(owner, np.ndarray):
+        array = array.copy()
         array.flags.writeable = False
     return array
 

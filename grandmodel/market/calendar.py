@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grandmodel.core.clock import DAY_NS, HOUR_NS
 from grandmodel.market.bars import Bars
-from grandmodel.market.hours import inside, regular_hours, session_dates
+from grandmodel.market.hours import FIRST_WEEKDAY, inside, regular_hours, session_dates
 from grandmodel.market.instruments import Instrument
 
 OUTSIDE, AFTER_BREAK = 2.0, 4.0  # factors on half the spread
@@ -24,7 +24,6 @@ SESSIONS_PER_YEAR = {
     "planted": 252.0,
     "days": 365.25,
 }
-FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class DataConfig:
                 iso_time(f"data.{key}", value)
         if self.start is not None and self.end is not None:
             require(
-                iso_time("data.start", self.start) <= iso_time("data.end", self.end),
+                bool(iso_time("data.start", self.start) <= iso_time("data.end", self.end)),
                 f"data.end must not lie before data.start {self.start}, was {self.end}",
             )
         if self.raw_level_at is not None:

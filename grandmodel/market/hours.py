@@ -16,12 +16,11 @@ from grandmodel.core.clock import DAY_NS, HOUR_NS, MINUTE_NS
 
 MARGIN_DAYS = 14  # room for holidays around the first and the last bar
 LIBRARY_NAME = {"CMES": "CMES", "XNYS": "XNYS", "24/5": "24/5", "23/5": "24/5"}
-SESSION_ZONE = {"XNYS": "America/New_York", "24/5": "America/New_York"}
-SESSION_ZONE |= {"CMES": "America/New_York", "23/5": "America/New_York"}
 EVENING_OPEN = {"CMES": 18, "23/5": 18, "24/5": 17}  # New York hour that begins the next session
 NEW_YORK = "America/New_York"
 CME_PAUSE_ENDED = "2021-06-26"  # until then 16:15 to 16:30 New York had no trading
 PLANTED_HOURS = 23
+FIRST_WEEKDAY, FRIDAY = 3, 4  # 1970-01-01 was a Thursday; Monday is 0
 
 
 class Hours(NamedTuple):
@@ -34,19 +33,17 @@ class Hours(NamedTuple):
 def session_dates(open_ns: NDArray[np.int64], calendar: str) -> NDArray[np.int64]:
     """Return the trading day of each bar, days since 1970-01-01, never decreasing.
 
-    Markets that open in the evening (New York) count what follows as the next day. A bar on a
-    day without a session belongs to the next session.
+    Markets that open in the evening (New York) count what follows as the next day. A bar at a
+    weekend belongs to Monday. Bars on a holiday have a session of their own: where a file has
+    them, there was trading, and no calendar may glue it to the next week.
     """
-    if not len(open_ns):
-        return np.zeros(0, dtype=np.int64)
     if calendar not in LIBRARY_NAME:
         return open_ns // DAY_NS
-    local = _wall_clock(open_ns, NEW_YORK)
     evening = EVENING_OPEN.get(calendar)
     shift = 0 if evening is None else 24 - evening
-    day = (local + shift * HOUR_NS) // DAY_NS
-    sessions = _schedule(calendar, *_span(open_ns)).day
-    return sessions[np.searchsorted(sessions, day)]
+    day = (_wall_clock(open_ns, NEW_YORK) + shift * HOUR_NS) // DAY_NS
+    after_friday = (day + FIRST_WEEKDAY) % 7 - FRIDAY
+    return day + np.where(after_friday > 0, 3 - after_friday, 0)
 
 
 def regular_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
@@ -75,7 +72,7 @@ def trading_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
         return Hours(edges[:1], edges[1:])
     if calendar == "planted":
         days = np.arange(first, last, dtype="datetime64[D]").astype(np.int64)
-        opens = days[(days + 3) % 7 < 5] * DAY_NS
+        opens = days[(days + FIRST_WEEKDAY) % 7 <= FRIDAY] * DAY_NS
         return Hours(opens, opens + PLANTED_HOURS * HOUR_NS)
     schedule = _schedule(calendar, first, last)
     if calendar == "XNYS":

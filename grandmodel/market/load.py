@@ -32,10 +32,9 @@ log = logging.getLogger(__name__)
 
 def load_dataset(
     config: DataConfig,
-    instruments: Mapping[str, Instrument],
+    instruments: Mapping[str, Instrument] | Instrument,
     purge_bars: int,
     *,
-    instrument: Instrument | str | None = None,
     min_bars: int = WARMUP_BARS + EPISODE_BARS,
     whole: bool = False,
 ) -> Dataset:
@@ -43,9 +42,8 @@ def load_dataset(
 
     Args:
         config: the file and how to understand it.
-        instruments: known instruments by name.
+        instruments: the instrument, or known ones by name, of which the file's name chooses.
         purge_bars: decisions removed at the end of training: the longest holding plus one.
-        instrument: the user's choice, by itself or by name; None or `auto` finds it by the file.
         min_bars: warm-up plus one episode, 30-minute bars.
         whole: put all usable bars into test, for backtests of something already trained.
 
@@ -55,8 +53,8 @@ def load_dataset(
     require(
         config.kind in READERS, f"data.kind must be one of csv, parquet here, was {config.kind}"
     )
-    if not isinstance(instrument, Instrument):
-        instrument = instrument_for(instrument, config.path, instruments)
+    known = isinstance(instruments, Instrument)
+    instrument = instruments if known else instrument_for(None, config.path, instruments)
     file_bars = READERS[config.kind](config, instrument)
     notes = _notes(file_bars, config)
     file_bars = _with_facts(_at_raw_level(file_bars, config))
@@ -186,30 +184,28 @@ def _splits(
             "validation": Span(0, first, first),
             "test": Span(0, first, stop),
         }
-    parts = (config.train, config.validation, config.test)
     if config.by_date:
-        days = tuple(_days(key, part) for key, part in zip(splits_keys(), parts, strict=True))
         return split_by_sessions(
             table.session,
-            days,
+            _begin_days(config),
             purge_bars=purge_bars,
             start=start,
             stop=stop,
             session_date=table.session_date,
         )
-    return split_by_sessions(table.session, parts, purge_bars=purge_bars, start=start, stop=stop)
+    shares = (float(config.train), float(config.validation), float(config.test))
+    return split_by_sessions(table.session, shares, purge_bars=purge_bars, start=start, stop=stop)
 
 
-def _days(key: str, part: float | str) -> int | None:
-    """Return a date as days since 1970-01-01, None for a share."""
-    if not isinstance(part, str):
-        return None
-    return int(iso_time(key, part).astype("datetime64[D]").astype(np.int64))
+def _begin_days(config: SplitConfig) -> tuple[int, int, int | None]:
+    """Return when validation and test begin and before which day test ends, None: never."""
 
+    def days(key: str, part: float | str) -> int:
+        time = iso_time(f"data.split.{key}", str(part))
+        return int(time.astype("datetime64[D]").astype(np.int64))
 
-def splits_keys() -> tuple[str, str, str]:
-    """Return the configuration keys of the three parts."""
-    return "data.split.train", "data.split.validation", "data.split.test"
+    ends = days("test", config.test) if isinstance(config.test, str) else None
+    return days("train", config.train), days("validation", config.validation), ends
 
 
 def _require_parts(source: str, splits: dict[str, Span], episode: int, *, whole: bool) -> None:

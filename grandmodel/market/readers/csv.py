@@ -10,6 +10,7 @@ import lzma
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,9 @@ from grandmodel.market.readers.frame import Table, bars_from_table
 SEPARATORS = (",", ";", "\t", "|")
 USUAL_ORDER = ("open", "high", "low", "close", "volume")
 PRICE_COLUMNS = 4
+EXTRA = "unnamed_"
 OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKING: dict[str, Any] = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +43,11 @@ def read_csv(config: DataConfig, instrument: Instrument) -> Bars:
     """
     path = existing_file(config)
     require(not begins_like_parquet(path), f"{path} is a Parquet file: read it with data=parquet")
-    require(path.suffix.lower() != ".zip", f"{path} is a zip archive: unpack it first")
     first, blank_lines = _first_line(path)
+    require(
+        "\0" not in first and first[:1] not in ("[", "{"),
+        f"{path} is no text in columns: unpack it, or write it as CSV with one bar per line",
+    )
     separator = max(SEPARATORS, key=first.count)
     fields = [field.strip().strip('"') for field in first.split(separator)]
     names = _names_without_header(fields)
@@ -49,9 +55,10 @@ def read_csv(config: DataConfig, instrument: Instrument) -> Bars:
         _refuse_doubles(path, fields)
     frame = _read(path, separator, names, blank_lines)
     if names is not None:
-        log.warning("%s has no header: its columns are read as %s", path, ", ".join(names))
+        usual = ", ".join(name for name in names if not name.startswith(EXTRA))
+        log.warning("%s has no header: its columns are read as %s", path, usual)
     blank = frame.isna().all(axis=1)
-    frame = frame[~blank] if blank.any() else frame  # the index still counts lines
+    frame = pd.DataFrame(frame[~blank]) if blank.any() else frame  # the index still counts lines
     columns = find_columns(str(path), [str(name) for name in frame.columns], config)
     header_lines = blank_lines + (names is None)
     table = Table(str(path), frame, columns, header_lines)
@@ -86,6 +93,7 @@ def _read(
             sep=separator,
             header=0 if names is None else None,
             names=None if names is None else list(names),
+            compression=PACKING.get(path.suffix.lower()),
             skiprows=blank_lines,
             skip_blank_lines=False,
             skipinitialspace=True,
@@ -114,7 +122,7 @@ def _names_without_header(fields: Sequence[str]) -> list[str] | None:
         return None
     apart = re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", fields[1]) is not None
     names = ["date", "time", *USUAL_ORDER] if apart else ["timestamp", *USUAL_ORDER]
-    extra = [f"unnamed_{index}" for index in range(len(names), len(fields))]
+    extra = [f"{EXTRA}{index}" for index in range(len(names), len(fields))]
     return [*names, *extra][: len(fields)]
 
 

@@ -32,6 +32,10 @@ class Table:
     columns: Columns
     header_lines: int | None  # lines before the first row; None: the file has no lines
 
+    def column(self, name: str) -> pd.Series:
+        """Return one column, indexed as the rows of the file are."""
+        return pd.Series(self.frame[name])
+
     def name_row(self, index: int) -> str:
         """Return how messages name a row of the frame: data rows count from 1."""
         row = int(self.frame.index[index])
@@ -124,8 +128,8 @@ def _only_symbol(table: Table, symbol: str | None) -> Table:
             f"data.symbol={symbol} was given, but {table.source} has no symbol column: remove it",
         )
         return table
-    values = table.frame[column].astype(str)
-    known = list(pd.unique(values))
+    values = table.column(column).astype(str)
+    known = [str(name) for name in values.unique()]
     listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
     if symbol is None:
         require(
@@ -135,16 +139,16 @@ def _only_symbol(table: Table, symbol: str | None) -> Table:
         )
         return table
     require(symbol in known, f"data.symbol={symbol} is not in {table.source}: it has {listed}")
-    frame = table.frame[(values == symbol).to_numpy()]
+    frame = pd.DataFrame(table.frame[(values == symbol).to_numpy()])
     return Table(table.source, frame, table.columns, table.header_lines)
 
 
 def _times(table: Table, config: DataConfig) -> tuple[NDArray[np.int64], str]:
     """Return the stamps, ns UTC, and what to call their column."""
     columns = table.columns
-    values, label = table.frame[columns.time], columns.time
+    values, label = table.column(columns.time), columns.time
     if columns.time_of_day is not None:
-        values = join_date_and_time(values, table.frame[columns.time_of_day])
+        values = join_date_and_time(values, table.column(columns.time_of_day))
         label = f"{columns.time}+{columns.time_of_day}"
     values = values.reset_index(drop=True)
     place = Place(table.source, label, table.name_row)
@@ -153,10 +157,10 @@ def _times(table: Table, config: DataConfig) -> tuple[NDArray[np.int64], str]:
 
 def _numbers(table: Table, name: str) -> NDArray[np.float64]:
     """Return a column as float64; text that is no number is refused by its row."""
-    column = table.frame[name]
+    column = table.column(name)
     if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != np.bool_:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
     text = np.isnan(numbers) & column.notna().to_numpy()
     if text.any():
         row = int(np.argmax(text))
@@ -175,7 +179,7 @@ def _volume(table: Table, warmup: int) -> tuple[NDArray[np.float64], str, bool]:
     """
     chosen = np.zeros(len(table.frame)), "volume", False
     for name, ticks in ((table.columns.ticks, True), (table.columns.traded, False)):
-        if name is None or table.frame[name].isna().all():
+        if name is None or bool(table.column(name).isna().all()):
             continue
         values = _numbers(table, name)
         if not chosen[0][:warmup].any() or values[:warmup].any():

@@ -46,7 +46,8 @@ def parse_times(values: pd.Series, timezone: str, place: Place) -> NDArray[np.in
 
     Numbers are unix seconds, milliseconds, microseconds or nanoseconds by their size, or dates
     written as digits (20240131, 202401311530). Text is read in ISO form and other usual ones;
-    where day and month could be exchanged, the order that leaves the times sorted is taken.
+    where day and month could be exchanged, the order that can be read and is sorted is taken,
+    month first for slashes, day first for dots and dashes where both are.
 
     Args:
         values: the column, without index.
@@ -105,6 +106,7 @@ def _from_text(texts: pd.Series, place: Place) -> pd.DatetimeIndex:
     first = texts.iloc[0]
     written = next((form for pattern, form in WRITTEN_FORMATS if pattern.match(first)), None)
     orders = (False, True) if DAY_OR_MONTH_FIRST.match(first) else (False,)
+    orders = orders if "/" in first else orders[::-1]  # dots and dashes: the day is usually first
     tries = [_to_datetime(texts, written, day_first) for day_first in orders]
     good = [times for times in tries if not times.isna().any()]
     if not good:

@@ -1,0 +1,55 @@
+import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError
+
+from grandmodel.core.checks import UserError
+from grandmodel.market.config import DataConfig, SplitConfig
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"kind": "json"}, "data.kind must be one of csv, parquet, synthetic, was json"),
+        ({"stamp": "end"}, "data.stamp must be one of open, close, was end"),
+        ({"timezone": "Mars/Base"}, "data.timezone must be a name such as UTC"),
+        ({"adjustment": "split"}, "data.adjustment must be one of none, additive"),
+        ({"volume_kind": "shares"}, "data.volume_kind must be one of traded, ticks, none"),
+        ({"start": "now"}, "data.start must be a date such as 2024-01-31, was now"),
+        ({"end": "31.01.2024"}, "data.end must be a date"),
+        ({"start": "2024-02-01", "end": "2024-01-01"}, "data.end must not lie before data.start"),
+        ({"raw_level_at": "2024-01-01=5"}, "belongs to data.adjustment=additive"),
+        ({"raw_level_at": "5", "adjustment": "additive"}, "must read TIME=PRICE"),
+    ],
+)
+def test_values_out_of_range_are_refused(keys: dict, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        DataConfig(**keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"train": 0.9}, "data.split shares must add up to at most 1, were 1.3"),
+        ({"train": -0.1}, r"data.split.train must lie in \[0, 1\] or be a date, was -0.1"),
+        ({"train": "2024-01-01"}, "data.split.validation must be a date"),
+        ({"test": "2024-01-01"}, "give data.split.train and data.split.validation as dates"),
+        ({"train": "2024-02-01", "validation": "2024-01-01"}, "dates must follow one another"),
+        ({"train": "later", "validation": "2024-01-01"}, "data.split.train must be a date"),
+    ],
+)
+def test_splits_that_are_none_are_refused(keys: dict, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        SplitConfig(**keys)
+
+
+def test_the_config_serves_as_a_schema() -> None:
+    schema = OmegaConf.structured(DataConfig)
+    given = OmegaConf.from_dotlist(
+        ["split.train=2020-01-01", "split.validation=2021-01-01", "path=x.csv", "kind=csv"]
+    )
+    made = OmegaConf.to_object(OmegaConf.merge(schema, given))
+    assert isinstance(made, DataConfig)
+    assert made.split.by_date
+    assert made.split.test == 0.2
+    with pytest.raises(ConfigKeyError, match="stempel"):
+        OmegaConf.merge(schema, {"stempel": "open"})

@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from market_makers import CONF
+
+from grandmodel.market.calendar import session_table
+from grandmodel.market.config import DataConfig
+from grandmodel.market.instruments import Instrument
+from grandmodel.market.load import load_dataset
+from grandmodel.market.quality import gap_table
+
+pytestmark = pytest.mark.real_bars
+KNOWN = {
+    path.stem: Instrument(**yaml.safe_load(path.read_text()))
+    for path in CONF.glob("*.yaml")
+    if path.stem != "auto"
+}
+
+
+def load(path: Path, **keys):
+    return load_dataset(DataConfig(kind="parquet", path=str(path), **keys), KNOWN, 97)
+
+
+def test_one_and_five_minute_files_agree(real_bars: Callable[[str], Path]) -> None:
+    five, one = (load(real_bars(name)).paths[0].bars for name in ("ES_5m", "ES_1m"))
+    for name in ("open_time_ns", "open", "high", "low", "close"):
+        np.testing.assert_array_equal(getattr(five, name), getattr(one, name))
+    assert (five.volume_kind, one.volume_kind) == ("traded", "none")
+    assert five.instrument.name == "ES"
+
+
+def test_long_futures_file(real_bars: Callable[[str], Path]) -> None:
+    dataset = load(real_bars("NQ_5m"))
+    bars = dataset.paths[0].bars
+    assert bars.volume_kind == "none"
+    assert any("data.adjustment=ratio" in note for note in dataset.notes)
+    table = session_table(bars)
+    lengths = np.bincount(table.session)
+    assert np.median(lengths) == 46
+    assert lengths.max() <= 49
+    # a gap over a day within a session would be a fault of the calendar
+    within = ~np.append(True, table.last_of_session[:-1])
+    assert table.break_hours[within].max() < 24.0
+
+
+def test_stock_file(real_bars: Callable[[str], Path]) -> None:
+    finest = load(real_bars("SPY_1m")).paths[0].finest
+    assert finest is not None
+    table = session_table(finest)
+    assert np.bincount(table.session).max() == 391  # the closing auction stays in its session
+    gaps = gap_table(finest)
+    assert set(gaps.kind) == {"closed"}
+
+
+@pytest.mark.parametrize("name", ["EURUSD_15m", "XAUUSD_30m", "BTCUSDT_5m", "IF_5m", "SPX_5m"])
+def test_other_markets(name: str, real_bars: Callable[[str], Path]) -> None:
+    dataset = load(real_bars(name))
+    table = session_table(dataset.paths[0].bars)
+    assert (np.diff(table.session) >= 0).all()
+    assert len(dataset.splits["test"]) == 1
+    assert table.session[-1] > 80
