@@ -72,6 +72,8 @@ def ma_cross(
     tuned_on: Sequence[Segment],
     segments: Sequence[Segment],
     env: EnvConfig,
+    *,
+    pair: tuple[int, int] | None = None,
 ) -> Baseline:
     """Return long above, short below: the pair with the best net Sharpe on ``tuned_on``.
 
@@ -82,7 +84,13 @@ def ma_cross(
         tuned_on: where the pair is chosen: the validation segments.
         segments: where it is judged.
         env: as the policy's; the holding time is not limited.
+        pair: fast and slow bars that were tuned before; nothing is tuned then.
     """
+    if pair is not None:
+        here = Desk(tape, segments, env, max_hold_bars=FOREVER)
+        wanted = np.sign(ma_difference(tape, *pair)).astype(np.int8)
+        told: dict[str, float | int | str] = {"fast_bars": pair[0], "slow_bars": pair[1]}
+        return Baseline("ma_cross", here.track(here.at_rows(wanted)), told)
     there = Desk(tape, tuned_on, env, max_hold_bars=FOREVER)
     here = Desk(tape, segments, env, max_hold_bars=FOREVER)
     best, chosen, positions = -np.inf, (0, 0), np.zeros(len(here), np.int8)

@@ -1,6 +1,6 @@
 """The tape: everything environments and networks read, as tensors over the bars of all paths."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,15 @@ class Tape:
         if missing:
             raise KeyError(f"no column {missing[0]}; the tape has {', '.join(self.columns)}")
         return [self.columns.index(name) for name in names]
+
+    def to(self, device: str | torch.device) -> "Tape":
+        """Return the tape with all tensors on ``device``."""
+        moved = {
+            field.name: value.to(device)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **moved)
 
     def with_column(self, name: str, values: Tensor) -> "Tape":
         """Return a tape with one more column, values float32 [bar]."""

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -26,7 +27,9 @@ def one_sentence(error: BaseException) -> str:
     kept = [
         line
         for line in lines
-        if not re.match(r"(reference_type|object_type|full_key|Set the environment|See https)", line)
+        if not re.match(
+            r"(reference_type|object_type|full_key|Set the environment|See https)", line
+        )
     ]
     key = next((line.split("=", 1)[-1] for line in lines if "full_key" in line), None)
     key = re.sub(r"^full_key:\s*", "", key) if key else None
@@ -46,7 +49,15 @@ def _root_message(error: BaseException) -> str:
     return str(error)
 
 
-def guarded(main: Callable[[], int | None]) -> None:
+def fail(error: BaseException) -> NoReturn:
+    """Print the one sentence of ``error`` and leave with the status of bad input."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(one_sentence(error), markup=False, style="red")
+    sys.stdout.flush()
+    sys.exit(BAD_INPUT_STATUS)
+
+
+def guarded(main: Callable[[], None]) -> None:
     """Run a command line and leave the process with the house's exit statuses.
 
     0 when everything was written, 2 for what the user can mend, 130 after Ctrl-C; a
@@ -54,11 +65,11 @@ def guarded(main: Callable[[], int | None]) -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    status = 0
     try:
-        status = main() or 0
+        main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        console.print(one_sentence(error), markup=False, style="red")
-        status = BAD_INPUT_STATUS
+        fail(error)
     except Interrupted as interruption:
         console.print(str(interruption), markup=False)
         status = INTERRUPTED_STATUS

@@ -95,7 +95,7 @@ def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:
     )
     try:
         config = OmegaConf.load(config_file)
-    except Exception as error:  # noqa: BLE001 - yaml raises many kinds, all mean the same here
+    except Exception as error:
         raise UserError(
             f"{config_file} cannot be read as YAML; restore it or train again"
         ) from error

@@ -1,6 +1,7 @@
 """The configuration sections that belong to the wiring itself: hardware, loggers, folders."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from grandmodel.core.checks import require, require_choice
 
@@ -61,6 +62,38 @@ class CallbacksConfig:
             self.checkpoint_every_s >= 0,
             f"callbacks.checkpoint_every_s must not be negative, was {self.checkpoint_every_s}",
         )
+
+
+@dataclass(kw_only=True)
+class InstrumentConfig:
+    """Contract facts that the user gives; a name of null means: found from the file's name.
+
+    A key left at null keeps the value of :class:`grandmodel.market.instruments.Instrument`.
+    """
+
+    name: str | None = None
+    tick: float | None = None
+    multiplier: float | None = None
+    lot: float | None = None
+    commission: float | None = None
+    fee_bps: float | None = None
+    half_spread_ticks: float | None = None
+    half_spread_bps: float | None = None
+    slippage_ticks: float | None = None
+    slippage_bps: float | None = None
+    costs: list[dict[str, Any]] | None = None
+    initial_margin: float | None = None
+    maintenance_margin: float | None = None
+    calendar: str | None = None
+    timezone: str | None = None
+    long_only: bool | None = None
+    edge: str | None = None
+    volume: str | None = None
+    sessions_per_year: float | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the keys that are set."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,22 @@
+"""Run a trained team over other bars: python backtest.py run=DIR data=csv data.path=FILE."""
+
+import sys
+
+from rich.console import Console
+
+from grandmodel.wiring.compose import register
+from grandmodel.wiring.evaluate import run_backtest
+from grandmodel.wiring.exit import guarded
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Judge, write the folder and name it."""
+    register()
+    judged = run_backtest(sys.argv[1:], console)
+    console.print(f"run: {judged.folder.path}")
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,165 @@
+"""Judge a finished run: on its own splits, or on other bars."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from grandmodel.core.checks import UserError, require, require_choice
+from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
+from grandmodel.evaluation.report.tables import terminal_table
+from grandmodel.market.load import load_dataset
+from grandmodel.wiring.compose import typed
+from grandmodel.wiring.hardware import use_hardware
+from grandmodel.wiring.judging import Judging, Occasion, Subject
+from grandmodel.wiring.market import Stage, build_stage, choose_instrument, stage_of
+from grandmodel.wiring.quality import save_quality, show_quality
+from grandmodel.wiring.run_config import RunCommand, from_run
+from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
+from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.system import build_system, read_columns, with_needed_features
+from grandmodel.wiring.train import load_subject
+
+EVALUATE_OPTIONS: dict[str, object] = {"split": "test", "hydra.run.dir": None}
+BACKTEST_OPTIONS: dict[str, object] = {"allow_overlap": False, "hydra.run.dir": None}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A finished judgement: where it was written and what it found."""
+
+    folder: RunFolder
+    metrics: dict[str, Any]
+
+
+def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
+    """`evaluate.py`: judge a run on its sealed test split, or again on validation."""
+    command = from_run(arguments, EVALUATE_OPTIONS)
+    split = str(command.options["split"])
+    require_choice("split", split, ("test", "validation"))
+    config = with_needed_features(typed(command.config, TrainConfig))
+    require(
+        not command.new_data,
+        "data= cannot be given to evaluate.py, which judges the run's own bars; other bars are "
+        "judged by backtest.py",
+    )
+    stage = build_stage(
+        config,
+        max_hold_bars=config.env.max_hold_bars,
+        episode_bars=config.env.episode_bars,
+        columns=read_columns(config),
+    )
+    synthetic = stage.dataset.synthetic
+    count = config.evaluation.segments_for(synthetic)
+    occasion = Occasion(
+        kind="evaluate",
+        split=split,
+        segments=tuple(stage.segments(split, count)),
+        tuned_on=tuple(stage.segments("validation", count)),
+        opens_test=split == "test" and not synthetic,
+        chosen_here=split == "validation",
+        references=synthetic,
+    )
+    return _judge(command, config, stage, occasion, console)
+
+
+def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
+    """`backtest.py`: run a trained team over any bars that it has not been made from."""
+    command = from_run(arguments, BACKTEST_OPTIONS)
+    config = with_needed_features(typed(command.config, TrainConfig))
+    stage = _backtest_stage(config)
+    require(
+        stage.dataset.instrument.free is False,
+        f"{stage.dataset.instrument.name} has no costs at all; set instrument.fee_bps or another "
+        "cost above 0",
+    )
+    facts = command.source.read_run_json()
+    wanted = stage.used("test", command.source.path.name)
+    used = [UsedSpan.from_record(record) for record in facts.get("used", [])]
+    notes: tuple[str, ...] = ()
+    opened = False
+    if not stage.dataset.synthetic:
+        refused = [found for span in wanted if (found := refusal(span, used)) is not None]
+        if refused and not command.options["allow_overlap"]:
+            raise UserError(refused[0])
+        notes = tuple(refused)
+        opened = any(opens_test(span, used) for span in wanted)
+    occasion = Occasion(
+        kind="backtest",
+        split="backtest",
+        segments=tuple(
+            stage.segments("test", config.evaluation.segments_for(stage.dataset.synthetic))
+        ),
+        ma_pair=_trained_pair(command.source),
+        opens_test=opened,
+        chosen_here=bool(notes),
+        notes=notes,
+    )
+    return _judge(command, config, stage, occasion, console)
+
+
+def _backtest_stage(config: TrainConfig) -> Stage:
+    if config.data.kind == "synthetic":
+        return build_stage(
+            config,
+            max_hold_bars=config.env.max_hold_bars,
+            episode_bars=config.env.episode_bars,
+            columns=read_columns(config),
+        )
+    instrument = choose_instrument(config.instrument, config.data.path)
+    dataset = load_dataset(
+        config.data, instrument, purge_bars=config.env.max_hold_bars + 1, whole=True
+    )
+    return stage_of(dataset, config, read_columns(config))
+
+
+def _trained_pair(source: RunFolder) -> tuple[int, int]:
+    """Return the moving averages that training tuned on its validation bars."""
+    try:
+        stored = json.loads((source.path / "metrics.json").read_text())["baselines"]["ma_cross"]
+        return int(stored["fast_bars"]), int(stored["slow_bars"])
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        raise UserError(
+            f"{source.path}/metrics.json is missing or broken, so the training did not finish; "
+            f"continue it with python train.py resume={source.path}"
+        ) from error
+
+
+def _judge(
+    command: RunCommand, config: TrainConfig, stage: Stage, occasion: Occasion, console: Console
+) -> Judged:
+    source = command.source
+    facts = source.read_run_json()
+    show_quality(stage.dataset, console)
+    folder = _own_folder(command, config, occasion.kind)
+    try:
+        device = use_hardware(config.trainer, folder, resume=False)
+        stage = Stage(stage.dataset, stage.tape.to(device))
+        team = build_system(config).to(device)
+        subject = load_subject(team, source, float(facts["sd_floor"]))
+        if not isinstance(config.agent.gate, str):
+            subject = Subject(**{**vars(subject), "gate": float(config.agent.gate)})
+        judging = Judging(config, stage, subject, occasion)
+        folder.write_start(command.config, list(command.overrides))
+        folder.write_run_json(
+            judged_run=str(source.path), seed=config.seed, split=occasion.split, **stage.facts()
+        )
+        save_quality(stage.dataset, folder.path)
+        judging.write(folder.path, command.config)
+    except UserError:
+        folder.discard_if_unused()
+        raise
+    console.print(terminal_table(judging.metrics))
+    console.print(judging.metrics["verdict_reason"], markup=False)
+    return Judged(folder, judging.metrics)
+
+
+def _own_folder(command: RunCommand, config: TrainConfig, kind: str) -> RunFolder:
+    given = command.options["hydra.run.dir"]
+    if given is not None:
+        return fresh_folder(Path(str(given)))
+    parent = f"{config.paths.output}/{kind}"
+    return fresh_folder(Path(parent) / fresh_name(parent))

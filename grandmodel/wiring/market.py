@@ -1,0 +1,167 @@
+"""From the data sections to a dataset, its tape and the stretches of each split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+import grandmodel
+from grandmodel.core.checks import require
+from grandmodel.core.types import Segment
+from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.features.build import load_or_build_tape
+from grandmodel.features.tape import Tape
+from grandmodel.market.calendar import sessions_per_year
+from grandmodel.market.dataset import Dataset
+from grandmodel.market.instruments import Instrument, instrument_for
+from grandmodel.market.load import load_dataset
+from grandmodel.market.splits import WARMUP_BARS, Span, cut_segments
+from grandmodel.market.synthetic.dataset import make_dataset
+from grandmodel.wiring.schema import MarketSections
+from grandmodel.wiring.sections import InstrumentConfig
+
+INSTRUMENT_DIR = Path(grandmodel.__file__).parents[1] / "conf" / "instrument"
+NO_FILE = "auto"
+USES = {"train": "training", "validation": "selection", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a system is trained or judged on: bars, features and which of them may be used."""
+
+    dataset: Dataset
+    tape: Tape
+
+    @property
+    def sessions_per_year(self) -> float:
+        """Trading sessions of the instrument's calendar in a year."""
+        return sessions_per_year(self.dataset.instrument)
+
+    def segments(self, split: str, count: int) -> list[Segment]:
+        """Cut a split into about ``count`` stretches of tape rows over all its paths.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        spans = self.dataset.splits.get(split, ())
+        require(
+            len(spans) > 0, f"there are no bars of split={split}; the bars given have none to judge"
+        )
+        return self.cut(spans, count)
+
+    def cut(self, spans: Sequence[Span], count: int) -> list[Segment]:
+        """Cut ``spans`` at session edges into about ``count`` stretches of tape rows."""
+        session = self.tape.session.cpu().numpy()
+        found = []
+        for span in spans:
+            offset = self.tape.path_start(span.path)
+            start, stop = offset + span.start, offset + span.stop
+            pieces = cut_segments(session, start, stop, max(1, count // len(spans)))
+            found += [
+                Segment(first, last, span.path, number)
+                for number, (first, last) in enumerate(pieces)
+            ]
+        return found
+
+    def used(self, split: str, run: str) -> list[UsedSpan]:
+        """Return the times of a split, for the seal."""
+        found = []
+        for span in self.dataset.splits.get(split, ()):
+            bars = self.dataset.paths[span.path].bars
+            closes = bars.close_time_ns
+            start, end = int(bars.open_time_ns[span.start]), int(closes[span.stop - 1])
+            found.append(UsedSpan(self.dataset.instrument.name, start, end, USES[split], run))
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what ``run.json`` says about the bars."""
+        bars = self.dataset.paths[0].bars
+        return {
+            "data_fingerprint": self.dataset.fingerprint,
+            "data_source": bars.source,
+            "first_bar": str(bars.open_time_ns[:1].astype("datetime64[ns]")[0]),
+            "bars": sum(len(path.bars) for path in self.dataset.paths),
+            "volume_kind": bars.volume_kind,
+            "adjustment": bars.adjustment,
+            "instrument": self.dataset.instrument.summary(),
+            "data_notes": list(self.dataset.notes),
+        }
+
+
+def shipped_instruments() -> dict[str, Instrument]:
+    """Return every instrument of conf/instrument by name."""
+    found = {}
+    for file in sorted(INSTRUMENT_DIR.glob("*.yaml")):
+        if file.stem == NO_FILE:
+            continue
+        facts = OmegaConf.to_container(OmegaConf.load(file))
+        found[file.stem] = Instrument(**{str(key): value for key, value in dict(facts).items()})  # pyright: ignore
+    return found
+
+
+def choose_instrument(given: InstrumentConfig, path: str | None) -> Instrument:
+    """Return the instrument of the bars: named by the user, else by the file, else generic.
+
+    Raises:
+        UserError: the name is unknown or a given fact is impossible.
+    """
+    facts = given.given()
+    name = facts.pop("name", None)
+    known = shipped_instruments()
+    if name is not None and name not in known and facts:
+        return Instrument(name=name, **facts)  # an instrument file of the user's own
+    return replace(instrument_for(name, path, known), **facts)
+
+
+def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: int) -> Dataset:
+    """Read or draw the bars that ``config.data`` describes.
+
+    Raises:
+        UserError: the bars cannot be read, or are too few for the warm-up and one episode.
+    """
+    if config.data.kind == "synthetic":
+        given = config.instrument.given()
+        require(
+            not given,
+            f"instrument.{next(iter(given), '')} is not read by data.kind=synthetic; planted "
+            "markets bring their own instrument, set data.cost_bps for its costs",
+        )
+        return make_dataset(config.data)
+    instrument = choose_instrument(config.instrument, config.data.path)
+    return load_dataset(
+        config.data,
+        instrument,
+        purge_bars=max_hold_bars + 1,
+        min_bars=WARMUP_BARS + episode_bars + 1,
+    )
+
+
+def build_stage(
+    config: MarketSections,
+    *,
+    max_hold_bars: int,
+    episode_bars: int,
+    columns: Sequence[str] = (),
+) -> Stage:
+    """Build dataset and tape; ``columns`` are the feature columns that will be read."""
+    dataset = build_dataset(config, max_hold_bars=max_hold_bars, episode_bars=episode_bars)
+    return stage_of(dataset, config, columns)
+
+
+def stage_of(dataset: Dataset, config: MarketSections, columns: Sequence[str] = ()) -> Stage:
+    """Make the tape of a dataset, or take it from the cache.
+
+    Raises:
+        UserError: a column that will be read does not exist.
+    """
+    cache = Path(config.paths.cache) if config.data.cache else None
+    tape = load_or_build_tape(dataset, config.features, cache)
+    missing = [name for name in columns if name not in tape.columns]
+    require(
+        not missing,
+        f"agent.members: there is no column {', '.join(missing)}; the tape has "
+        f"{', '.join(tape.columns)}",
+    )
+    return Stage(dataset, tape)

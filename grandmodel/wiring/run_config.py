@@ -1,0 +1,111 @@
+"""Configurations that start from a run: judging it elsewhere, or going on with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from grandmodel.core.checks import UserError, require
+from grandmodel.wiring.compose import compose
+from grandmodel.wiring.run_folder import RunFolder, existing_run
+from grandmodel.wiring.schema import TrainConfig
+
+JUDGED_AGAIN = ("data", "instrument", "evaluation", "agent.execute", "agent.gate", "paths")
+RESUMED = ("logger", "callbacks.progress", "callbacks.checkpoint_every_s")
+GROUPS_JUDGED_AGAIN = ("data", "instrument", "evaluation")
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """What `evaluate.py` and `backtest.py` were asked for."""
+
+    source: RunFolder
+    config: DictConfig
+    options: dict[str, object]  # keys of the command itself, such as split
+    overrides: tuple[str, ...]
+    new_data: bool  # other bars than those of the run
+
+
+def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand:
+    """Load ``run=`` and apply the overrides that a judgement may have.
+
+    Args:
+        arguments: the command line, Hydra's grammar.
+        options: keys of the command itself with their defaults.
+
+    Raises:
+        UserError: there is no run, or a key may not be given beside ``run=``.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    given = {item.key_or_group: item for item in parsed}
+    require("run" in given, "run= is missing; give the folder that train.py named: run=DIR")
+    source, stored = existing_run(str(given.pop("run").value()))
+    chosen = {key: given.pop(key).value() for key in list(given) if key in options}
+    for key in given:
+        allowed = any(key == name or key.startswith(f"{name}.") for name in JUDGED_AGAIN)
+        require(
+            allowed,
+            f"{key} cannot be given with run=: the run keeps its own; what may change is "
+            f"{', '.join(JUDGED_AGAIN)}, {', '.join(options)}",
+        )
+    config = _closed(stored)
+    new_data = any(key == "data" or key in ("data.path", "data.symbol") for key in given)
+    if new_data and "instrument" not in given:
+        config.instrument = _section("instrument", [])
+    for key in GROUPS_JUDGED_AGAIN:
+        if key in given:
+            config[key] = _section(key, [_text(given.pop(key))])
+    for key, item in given.items():
+        OmegaConf.update(config, key, item.value(), merge=True)
+    return RunCommand(source, config, options | chosen, tuple(arguments), new_data)
+
+
+def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]:
+    """Load the run of ``resume=`` with its own configuration; refuse keys that differ from it.
+
+    Raises:
+        UserError: no such run, or a key was given that would change the training.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    given = {item.key_or_group: item for item in parsed}
+    source, stored = existing_run(str(given.pop("resume").value()), key="resume")
+    config = _closed(stored)
+    rest = [_text(item) for item in given.values() if not item.key_or_group.startswith("hydra.")]
+    wanted = compose("train", rest) if rest else config
+    for key in given:
+        if key == "hydra.run.dir":
+            raise UserError("hydra.run.dir cannot be given with resume=: a run stays in its folder")
+        free = any(key == name or key.startswith(f"{name}.") for name in RESUMED)
+        new = OmegaConf.select(wanted, key)
+        if free:
+            OmegaConf.update(config, key, new, merge=True)
+            continue
+        old = OmegaConf.select(config, key)
+        require(
+            _plain(new) == _plain(old),
+            f"{key} was {_plain(old)} in this run, is {_plain(new)} now; a resumed run keeps its "
+            "settings, to train on with others start anew with init_from=",
+        )
+    return source, config, list(arguments)
+
+
+def _closed(stored: DictConfig) -> DictConfig:
+    """Merge a stored configuration into the schema: unknown keys are refused."""
+    config = OmegaConf.merge(OmegaConf.structured(TrainConfig), stored)
+    if not isinstance(config, DictConfig):
+        raise UserError("the stored configuration is not a mapping; train again")
+    return config
+
+
+def _section(group: str, overrides: list[str]) -> DictConfig:
+    return compose("train", overrides)[group]
+
+
+def _text(item: Override) -> str:
+    return item.input_line or f"{item.key_or_group}={item.value()}"
+
+
+def _plain(value: object) -> object:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value

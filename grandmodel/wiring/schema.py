@@ -1,0 +1,75 @@
+"""The closed configuration: one dataclass per command, one section per room."""
+
+from dataclasses import dataclass, field
+
+from grandmodel.core.checks import require, require_choice
+from grandmodel.envs.config import EnvConfig, RewardConfig
+from grandmodel.evaluation.config import EvaluationConfig
+from grandmodel.features.config import FeatureConfig
+from grandmodel.learning.config import AlgorithmConfig
+from grandmodel.market.config import DataConfig
+from grandmodel.market.synthetic.config import SyntheticConfig
+from grandmodel.systems.config import AgentConfig, NetworkConfig
+from grandmodel.wiring.sections import (
+    CallbacksConfig,
+    InstrumentConfig,
+    LoggerConfig,
+    PathsConfig,
+    TrainerConfig,
+)
+
+SPLITS = ("auto", "train", "validation", "test")
+
+
+@dataclass(kw_only=True)
+class DataSection(DataConfig, SyntheticConfig):
+    """Bars of a file or of a planted world: `data.kind` says which keys are read."""
+
+    def __post_init__(self) -> None:
+        """Run the checks of both parts."""
+        DataConfig.__post_init__(self)
+        SyntheticConfig.__post_init__(self)
+
+
+@dataclass(kw_only=True)
+class MarketSections:
+    """What every command needs to read bars and make features."""
+
+    data: DataSection = field(default_factory=DataSection)
+    instrument: InstrumentConfig = field(default_factory=InstrumentConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+@dataclass(kw_only=True)
+class TrainConfig(MarketSections):
+    """Everything `train.py` reads; also what `config.yaml` of a run holds."""
+
+    env: EnvConfig = field(default_factory=EnvConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
+    total_steps: int = 600_000
+    seed: int = 0
+    judge: str = (
+        "auto"  # which split the end is judged on; auto: test of a planted world, else validation
+    )
+    init_from: str | None = None  # a run whose weights this one starts from
+
+    def __post_init__(self) -> None:
+        """Check the keys of the top level."""
+        require(self.total_steps >= 1, f"total_steps must be at least 1, was {self.total_steps}")
+        require(self.seed >= 0, f"seed must not be negative, was {self.seed}")
+        require_choice("judge", self.judge, ("auto", "validation", "test"))
+
+
+@dataclass(kw_only=True)
+class InspectConfig(MarketSections):
+    """Everything `python -m grandmodel.commands.inspect` reads."""
+
+    out: str | None = None  # folder to write into; null: a new one under outputs/inspect

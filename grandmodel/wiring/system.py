@@ -1,0 +1,140 @@
+"""From the agent, network and algorithm sections to a team, its environments and its learner."""
+
+from dataclasses import replace
+
+import torch
+
+from grandmodel.core.checks import UserError, require
+from grandmodel.core.random import torch_stream
+from grandmodel.decision.executor import Executors
+from grandmodel.envs.market_env import MarketEnv
+from grandmodel.envs.observation import MarketView
+from grandmodel.envs.reward import Reward
+from grandmodel.envs.starts import RandomStarts
+from grandmodel.features.matrix import CONTEXT, TEMPORAL
+from grandmodel.learning.algorithms.mappo import Mappo
+from grandmodel.learning.collector import Collector
+from grandmodel.learning.risk import RiskTerm
+from grandmodel.learning.seats import Seats
+from grandmodel.learning.value_norm import ValueNorm
+from grandmodel.systems.config import AgentConfig
+from grandmodel.systems.team import Team, build_team, member_spec
+from grandmodel.wiring.market import Stage
+from grandmodel.wiring.schema import TrainConfig
+
+LEAK_COLUMN = "leak"
+SEEN_BY_ALL = "all"
+NOT_LEAKED = "none"
+
+
+def with_leak(config: TrainConfig) -> AgentConfig:
+    """Show the planted look into the future to those agents that ``data.leak`` names."""
+    leak = config.data.leak
+    if config.data.kind != "synthetic" or leak == NOT_LEAKED:
+        return config.agent
+    names = config.agent.active_names
+    require(
+        leak == SEEN_BY_ALL or leak in names,
+        f"data.leak must be none, all or one of the active agents ({', '.join(names)}), was {leak}",
+    )
+    members = {
+        name: replace(member, context=[*member.context, LEAK_COLUMN])
+        if leak in (SEEN_BY_ALL, name)
+        else member
+        for name, member in config.agent.members.items()
+    }
+    return replace(config.agent, members=members)
+
+
+def read_columns(config: TrainConfig) -> tuple[str, ...]:
+    """Return every column that the active agents read, each once, in order."""
+    agent = with_leak(config)
+    found: list[str] = []
+    for name in agent.active_names:
+        spec = member_spec(name, agent.members[name], config.network, CONTEXT)
+        found += [*spec.window, *spec.context, *spec.modifiers]
+    return tuple(dict.fromkeys(found))
+
+
+def with_needed_features(config: TrainConfig) -> TrainConfig:
+    """Switch on the feature groups that the agents' columns belong to."""
+    temporal = config.features.temporal or any(name in TEMPORAL for name in read_columns(config))
+    return replace(config, features=replace(config.features, temporal=temporal))
+
+
+def build_system(config: TrainConfig) -> Team:
+    """Build the team with freshly drawn weights.
+
+    Raises:
+        UserError: the configuration names no member, no inputs or impossible weights.
+    """
+    generator = torch_stream(config.seed, "weights")
+    return build_team(with_leak(config), config.network, None, CONTEXT, generator)
+
+
+def fitted_reward(config: TrainConfig, stage: Stage) -> Reward:
+    """Build the reward with its scale measured on the training bars alone."""
+    return Reward.fitted(config.reward, stage.tape, stage.segments("train", 1))
+
+
+def build_learner(
+    config: TrainConfig, stage: Stage, team: Team, reward: Reward
+) -> tuple[Collector, Mappo]:
+    """Join the team to its environments and its losses, every random stream under its own name."""
+    algorithm, tape, device = config.algorithm, stage.tape, stage.tape.close.device
+    env = MarketEnv(
+        tape,
+        config.env,
+        reward,
+        n_envs=algorithm.environments,
+        starts=RandomStarts(stage.segments("train", 1), config.env.episode_bars, device=device),
+        generator=torch_stream(config.seed, "starts", device),
+        device=device,
+    )
+    seats = Seats(
+        team,
+        [MarketView(tape, spec) for spec in team.specs],
+        MarketView(tape, team.critic.spec),
+    )
+    executors = Executors(
+        config.agent.executor,
+        team.initial_weights,
+        algorithm.environments,
+        torch_stream(config.seed, "executors", device),
+        pool_every=config.agent.pool_every,
+    )
+    collector = Collector(
+        env,
+        seats,
+        executors,
+        steps=algorithm.rollout_steps,
+        generator=torch_stream(config.seed, "actions", device),
+    )
+    learner = Mappo(
+        seats,
+        algorithm,
+        value_norm=ValueNorm(
+            rate=algorithm.value_norm_rate,
+            variance_floor=algorithm.value_norm_floor,
+            enabled=algorithm.value_norm,
+        ),
+        risk=RiskTerm(algorithm.risk, config.reward.fixed_risk),
+        generator=torch_stream(config.seed, "minibatches"),
+        pooled=config.agent.executor == "pool",
+    )
+    return collector, learner
+
+
+def load_team(team: Team, weights: dict[str, torch.Tensor], source: str) -> None:
+    """Put stored weights into a team; refuse those of another agent or network.
+
+    Raises:
+        UserError: names or shapes differ.
+    """
+    try:
+        team.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"{source} holds the weights of another agent or network than this configuration "
+            f"({', '.join(team.names)}); give agent= and network= as they were when it was trained"
+        ) from error

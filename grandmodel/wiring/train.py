@@ -1,0 +1,221 @@
+"""One training from configuration to judged run folder."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+
+from grandmodel.core.checks import require
+from grandmodel.envs.reward import Reward
+from grandmodel.evaluation.report.tables import terminal_table
+from grandmodel.learning import checkpoint
+from grandmodel.learning.lightning.fit import FitPlan, FitResult, fit
+from grandmodel.systems.team import Team
+from grandmodel.wiring.compose import typed
+from grandmodel.wiring.exit import Interrupted
+from grandmodel.wiring.hardware import use_hardware
+from grandmodel.wiring.judging import Judging, Occasion, Subject, build_validator
+from grandmodel.wiring.loggers import build_loggers, close_loggers, cut_logs
+from grandmodel.wiring.market import Stage, build_stage
+from grandmodel.wiring.quality import show_quality
+from grandmodel.wiring.run_folder import RunFolder, existing_run
+from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.system import (
+    build_learner,
+    build_system,
+    fitted_reward,
+    load_team,
+    read_columns,
+    with_needed_features,
+)
+
+VALIDATIONS = 10
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything of one training that is built before it starts."""
+
+    config: TrainConfig
+    stage: Stage
+    team: Team
+    reward: Reward
+
+
+def run_training(
+    raw: DictConfig, folder: RunFolder, overrides: list[str], console: Console, *, resume: bool
+) -> float:
+    """Train, judge and write a run; return its validation score.
+
+    Raises:
+        UserError: the configuration, the bars or a checkpoint cannot be used.
+        Interrupted: Ctrl-C; the last checkpoint is written.
+    """
+    config = with_needed_features(typed(raw, TrainConfig))
+    device = use_hardware(config.trainer, folder, resume=resume)
+    training = _prepare(config, device, console)
+    if not resume:
+        folder.write_start(raw, overrides)
+        folder.write_run_json(**_facts(training, folder))
+    result = _fit(training, folder, raw, console, resume=resume)
+    if result.interrupted:
+        raise Interrupted(
+            f"interrupted after {result.env_steps:,} steps; continue with: "
+            f"python train.py resume={folder.path}"
+        )
+    folder.write_run_json(training_seconds=result.seconds)
+    judging = _judge(training, folder, result)
+    judging.write(folder.path, raw)
+    console.print(terminal_table(judging.metrics))
+    console.print(judging.metrics["verdict_reason"], markup=False)
+    score = (result.best_row or {}).get("score")
+    return float(score) if isinstance(score, int | float) else 0.0
+
+
+def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Training:
+    with console.status("reading bars and making features"):
+        stage = build_stage(
+            config,
+            max_hold_bars=config.env.max_hold_bars,
+            episode_bars=config.env.episode_bars,
+            columns=read_columns(config),
+        )
+    show_quality(stage.dataset, console)
+    stage = Stage(stage.dataset, stage.tape.to(device))
+    team = build_system(config)
+    if config.init_from is not None:
+        _start_from(config.init_from, team)
+    return Training(config, stage, team.to(device), fitted_reward(config, stage))
+
+
+def _start_from(run: str, team: Team) -> None:
+    source, _ = existing_run(run, key="init_from")
+    chosen = source.best_checkpoint if source.best_checkpoint.exists() else source.last_checkpoint
+    load_team(team, checkpoint.load(chosen)["state_dict"], str(chosen))
+
+
+def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
+    """Facts of the bars and of what they were used for, those of ``init_from`` included."""
+    config, stage = training.config, training.stage
+    used = [
+        span.as_record()
+        for split in ("train", "validation", "test")
+        for span in stage.used(split, folder.path.name)
+    ]
+    if config.init_from is not None:
+        used += existing_run(config.init_from, key="init_from")[0].read_run_json().get("used", [])
+    return {
+        "seed": config.seed,
+        **stage.facts(),
+        "sd_floor": training.reward.scale.sd_floor,
+        "used": used,
+    }
+
+
+def _fit(
+    training: Training, folder: RunFolder, raw: DictConfig, console: Console, *, resume: bool
+) -> FitResult:
+    config = training.config
+    collector, learner = build_learner(config, training.stage, training.team, training.reward)
+    validator = build_validator(
+        config, training.stage, training.reward.scale.sd_floor, detail=False
+    )
+
+    def validate(team: Team) -> dict[str, float | int | str | None]:
+        found = validator(team)
+        return {
+            "score": found.sharpe,
+            **found.scalars(),
+            **{f"gate_sharpe_{gate:.2f}": value for gate, value in found.gate_sharpes.items()},
+        }
+
+    last = folder.last_checkpoint
+    continued = resume and last.exists()
+    cut_logs(folder.path, checkpoint.load(last)["env_steps"] if continued else 0)
+    loggers = build_loggers(config.logger, folder, raw, resume=resume)
+    plan = FitPlan(
+        learner=learner,
+        collector=collector,
+        total_steps=config.total_steps,
+        folder=last.parent,
+        validate=validate,
+        validate_every=_validate_every(config, learner.config.rows),
+        patience=config.callbacks.early_stopping_patience,
+        resume=continued,
+        identity={"agent": config.agent.name, "seed": config.seed},
+        loggers=loggers,
+        accelerator=config.trainer.accelerator,
+        devices=config.trainer.devices,
+        precision=config.trainer.precision,
+        checkpoint_seconds=config.callbacks.checkpoint_every_s,
+        progress=config.callbacks.progress,
+        console=console,
+    )
+    whole = learner.config.whole_rollouts(config.total_steps)
+    if whole != config.total_steps and not resume:
+        console.print(f"total_steps {config.total_steps:,} -> {whole:,}: whole rollouts")
+    with close_loggers(loggers):
+        return fit(plan)
+
+
+def _validate_every(config: TrainConfig, rollout: int) -> int:
+    """Validate at every tenth of the training unless the user says otherwise."""
+    given = config.evaluation.every_steps
+    return given if given is not None else max(rollout, config.total_steps // VALIDATIONS)
+
+
+def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
+    config, stage = training.config, training.stage
+    require(
+        result.best is not None and result.best_row is not None,
+        "no validation happened; lower evaluation.every_steps below total_steps",
+    )
+    subject = load_subject(training.team, folder, training.reward.scale.sd_floor)
+    subject = Subject(
+        **{
+            **vars(subject),
+            "env_steps": result.env_steps,
+            "env_steps_per_s": result.env_steps / max(result.seconds, 1e-9),
+            "seconds": result.seconds,
+        }
+    )
+    synthetic = stage.dataset.synthetic
+    split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
+    count = config.evaluation.segments_for(synthetic)
+    occasion = Occasion(
+        kind="train",
+        split=split,
+        segments=tuple(stage.segments(split, count)),
+        tuned_on=tuple(stage.segments("validation", count)),
+        opens_test=split == "test" and not synthetic,
+        chosen_here=split == "validation",
+        references=synthetic,
+    )
+    return Judging(config, stage, subject, occasion)
+
+
+def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
+    """Put the best checkpoint of a run into ``team`` and read the gate stored with it.
+
+    Raises:
+        UserError: the checkpoint is missing, broken or of another agent.
+    """
+    path = folder.best_checkpoint
+    state = checkpoint.load(path, team.initial_weights.device)
+    load_team(team, state["state_dict"], str(path))
+    row = state["validations"][-1]
+    return Subject(
+        team=team,
+        gate=float(row["gate"]),
+        sd_floor=sd_floor,
+        env_steps=int(state["env_steps"]),
+        env_steps_per_s=0.0,
+        seconds=0.0,
+        gate_sharpes={
+            float(name.removeprefix("gate_sharpe_")): value
+            for name, value in row.items()
+            if name.startswith("gate_sharpe_")
+        },
+    )

@@ -1,0 +1,55 @@
+"""Train, judge and write a run: python train.py [group=choice] [key=value] [-m]."""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from grandmodel.core.checks import UserError
+from grandmodel.wiring.compose import register
+from grandmodel.wiring.exit import fail, guarded
+from grandmodel.wiring.run_config import resumed
+from grandmodel.wiring.run_folder import RunFolder, fresh_folder
+from grandmodel.wiring.train import run_training
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def compose_and_train(config: DictConfig) -> float:
+    """Train one run; return the validation score that a sweeper optimises."""
+    settings = HydraConfig.get()
+    folder = RunFolder(Path(settings.runtime.output_dir))
+    try:
+        folder = fresh_folder(folder.path)
+        overrides = list(settings.overrides.task)
+        score = run_training(config, folder, overrides, console, resume=False)
+    except UserError as error:
+        folder.discard_if_unused()
+        fail(error)
+    console.print(f"run: {folder.path}")
+    return score
+
+
+def continue_training(arguments: list[str]) -> None:
+    """Go on with the run of ``resume=``."""
+    folder, config, overrides = resumed(arguments)
+    run_training(config, folder, overrides, console, resume=True)
+    console.print(f"run: {folder.path}")
+
+
+def main() -> None:
+    """Continue a run where ``resume=`` is given, else compose a new one."""
+    register()
+    arguments = sys.argv[1:]
+    if any(argument.startswith("resume=") for argument in arguments):
+        continue_training(arguments)
+    else:
+        compose_and_train()
+
+
+if __name__ == "__main__":
+    guarded(main)
