@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from assemble import assemble
 
 from grandmodel.core.random import torch_stream
 from grandmodel.envs.toys import ToyEnv, endless_toy, identity_toy, private_view_toy
 from grandmodel.learning.algorithms.mappo import Mappo
-from grandmodel.learning.assemble import assemble
 from grandmodel.learning.collector import Collector
 from grandmodel.learning.config import AlgorithmConfig, CostCurriculum
 from grandmodel.learning.lightning.fit import FitPlan, FitResult, fit
