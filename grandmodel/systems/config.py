@@ -23,7 +23,7 @@ class MemberConfig:
     initial_weight: float | None = None
     """Share in the pool before training; shares of the active members are scaled to sum 1."""
     modifiers: list[str] = field(default_factory=list)
-    """Adjustments of the logits, applied in this order: volatility_factor, support_prior."""
+    """Adjustments of the logits, in the order given: volatility_factor, support_prior."""
 
     def __post_init__(self) -> None:
         """Refuse unknown modifiers and non-positive weights."""

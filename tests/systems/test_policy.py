@@ -153,6 +153,8 @@ def test_two_modifiers_apply_in_order_and_share_columns():
     logits = torch.tensor([[1.0, -2.0, 0.5]])
     both = Modifiers(names)(logits, values)
     torch.testing.assert_close(both, 2.0 * logits + torch.tensor([[-0.2, 0.0, 0.2]]))
+    reverse = Modifiers(names[::-1])(logits, values[:, [1, 2, 3, 0]])
+    torch.testing.assert_close(reverse, 2.0 * (logits + torch.tensor([[-0.2, 0.0, 0.2]])))
 
 
 def test_modifiers_belong_to_a_member_by_configuration_alone():
