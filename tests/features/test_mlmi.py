@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grandmodel.core.checks import UserError
-from grandmodel.features.mlmi import FEW, Memory, Mlmi, _kth_smallest
+from grandmodel.features.mlmi import FEW, Memory, Mlmi, _kth_smallest, _net
 
 
 def _wma(values):
@@ -24,8 +24,8 @@ def _rsi(close, n):
     return out
 
 
-def naive(close, events, fixed_k=0, mode="literal"):
-    """MLMI from its definition: lists, full sorts, nothing kept between bars."""
+def naive(close, events, fixed_k=0, mode="literal", scored=0):
+    """MLMI from its definition: lists, full sorts, values from bar ``scored`` on."""
     short, long = _rsi(close, 5), _rsi(close, 20)
     store, value, signal = [], np.full(len(close), 50.0), np.zeros(len(close))
     side, previous = 0, None
@@ -34,7 +34,7 @@ def naive(close, events, fixed_k=0, mode="literal"):
         if t >= 39:
             p = _wma(long[t - 19 : t + 1]), _wma(short[t - 19 : t + 1])
         kept = store[-events:]
-        if len(store) >= 200:
+        if len(store) >= 200 and t >= scored:
             k = fixed_k or min(max(len(kept) // 10, 20), 100)
             order = sorted(
                 range(len(kept)),
@@ -67,14 +67,28 @@ def test_value_and_pulse_equal_the_definition(random_bars, events, k, mode):
     assert (value != 50.0).sum() > 1000
 
 
-def test_a_periodic_price_meets_equal_distances_and_asks_the_newest(make_bars):
-    # a period of 24 bars repeats the features to the last bit, so hundreds of events tie
-    wave = 100.0 + np.tile(np.r_[np.arange(12), np.arange(12, 0, -1)], 250)
-    wave[4000:] += 1.0
-    found = Mlmi(Memory(300, 0)).over(make_bars(wave, wave, wave, wave))
-    value, signal = naive(wave, 300)
+def test_a_full_store_forgets_the_oldest_and_asks_a_hundred(make_bars):
+    noise = 100.0 + np.random.default_rng(5).standard_normal(5500)
+    found = Mlmi().over(make_bars(noise, noise, noise, noise))
+    value, signal = naive(noise, 1000, scored=5470)
+    assert np.count_nonzero(signal) > 1200
     np.testing.assert_array_equal(found["mlmi_signal"], signal)
-    np.testing.assert_allclose(found["mlmi_value"], value, atol=1e-9)
+    np.testing.assert_allclose(found["mlmi_value"][5470:], value[5470:], atol=1e-9)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(0, 59))
+def test_of_equal_distances_the_newest_are_asked(seed, k, newest):
+    draw = np.random.default_rng(seed)
+    store = np.zeros((4, 60))
+    store[:2] = draw.integers(0, 3, (2, 60))
+    store[2] = draw.integers(-1, 2, 60)
+    age = (newest - np.arange(60)) % 60
+    distance = (store[0] - 1.0) ** 2 + (store[1] - 1.0) ** 2
+    nearest = np.lexsort((age, distance))[:k]
+    net, limit = _net(1.0, 1.0, store, 60, newest, k, 1.0, np.zeros(FEW))
+    assert net == store[2, nearest].sum() / k
+    assert limit == distance[nearest[-1]]
 
 
 def test_an_equal_average_keeps_the_side_and_the_first_side_is_no_cross(make_bars):
