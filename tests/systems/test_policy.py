@@ -8,7 +8,7 @@ from grandmodel.core.types import ObservationSpec
 from grandmodel.systems.config import NetworkConfig
 from grandmodel.systems.head import clamp_temperature
 from grandmodel.systems.mlp import MlpTrunk
-from grandmodel.systems.modifiers import Modifiers, modifier_columns
+from grandmodel.systems.modifiers import Adjustment, Modifiers, modifier_columns
 from grandmodel.systems.policy import Policy
 
 
@@ -155,6 +155,18 @@ def test_two_modifiers_apply_in_order_and_share_columns():
     torch.testing.assert_close(both, 2.0 * logits + torch.tensor([[-0.2, 0.0, 0.2]]))
     reverse = Modifiers(names[::-1])(logits, values[:, [1, 2, 3, 0]])
     torch.testing.assert_close(reverse, 2.0 * (logits + torch.tensor([[-0.2, 0.0, 0.2]])))
+
+
+def test_adjustments_compose_like_applying_one_after_the_other():
+    generator = torch.Generator().manual_seed(0)
+    one, two = (
+        Adjustment(
+            torch.rand(5, 1, generator=generator) + 0.5, torch.randn(5, 3, generator=generator)
+        )
+        for _ in range(2)
+    )
+    logits = torch.randn(5, 3, generator=generator)
+    torch.testing.assert_close(two.after(one).apply(logits), two.apply(one.apply(logits)))
 
 
 def test_modifiers_belong_to_a_member_by_configuration_alone():
