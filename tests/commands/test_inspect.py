@@ -7,11 +7,14 @@ from rich.console import Console
 from grandmodel.commands import inspect as command
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.report.feature_page import spread_table
-from grandmodel.features.config import FeatureConfig
+from grandmodel.features.arrays import path_arrays
+from grandmodel.features.config import FeatureConfig, SynergyConfig
+from grandmodel.features.matrix import compute
 from grandmodel.market.bars import Bars, resample
+from grandmodel.market.calendar import session_table
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.instruments import Instrument
-from grandmodel.wiring.schema import InspectConfig
+from grandmodel.wiring.schema import DataSection, InspectConfig
 
 FIVE_MINUTES_NS = 300 * 10**9
 START_NS = 1_704_067_200 * 10**9  # 2024-01-01
@@ -134,6 +137,21 @@ def test_a_file_shorter_than_the_warm_up_is_inspected_too(tmp_path):
     matrix = pd.read_parquet(tmp_path / "matrix30.parquet")
     assert len(matrix) == 30
     assert spread_table(matrix).empty
+
+
+@pytest.mark.real_bars
+@pytest.mark.parametrize(
+    ("name", "gates", "low", "high"),
+    [("ES_5m", "shipped", 42, 46), ("BTCUSDT_5m", "shipped", 121, 127), ("ES_5m", "text", 0, 0)],
+)
+def test_synergies_per_year_on_real_bars(real_bars, name, gates, low, high):
+    config = InspectConfig(data=DataSection(kind="parquet", path=str(real_bars(name))))
+    dataset = command.read(config)
+    arrays = [path_arrays(path, session_table(path.bars)) for path in dataset.paths]
+    features = FeatureConfig(synergy=SynergyConfig(gates=gates))
+    (found,) = compute(arrays, features)
+    counts = command.synergy_counts(dataset.paths[0].bars, found).set_index("type")
+    assert low <= counts["per_year"]["all"] <= high
 
 
 def test_folders_of_runs_and_files_are_refused(tmp_path):

@@ -19,7 +19,8 @@ def test_prediction_is_clipped_at_five_per_cent(make_bars):
 def test_gap_columns_by_hand(make_bars):
     close = np.full(60, 100.0)
     high, low = close + 1.0, close - 1.0
-    high[57:] = 103.0
+    high[57:] = [102.0, 103.0, 103.0]  # the edge itself is a touch, from either side
+    low[58] = 102.0
     bars = make_bars(close, high, low, close)
     found = Levels("traded").over(bars, constant(60, level=102.0, width=0.5, active=1.0))
     np.testing.assert_allclose(found["fvg_size"], 0.5)

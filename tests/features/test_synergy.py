@@ -136,6 +136,7 @@ def test_gap_gate_and_strength():
     assert strength_of(None, gap(0.99)) == 0.0
     assert strength_of(None, gap(100.0)) == 1.0
     assert strength_of(None, gap(1.0, atr=np.nan)) == 0.0
+    assert strength_of(None, gap(1.0, atr=0.0)) == 0.0
 
 
 def test_turn_gate_and_strength():
