@@ -8,7 +8,7 @@ from grandmodel.commands import inspect as command
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.report.feature_page import spread_table
 from grandmodel.features.arrays import path_arrays
-from grandmodel.features.config import FeatureConfig, SynergyConfig
+from grandmodel.features.config import FeatureConfig, MlmiConfig, SynergyConfig
 from grandmodel.features.matrix import compute
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import session_table
@@ -142,13 +142,19 @@ def test_a_file_shorter_than_the_warm_up_is_inspected_too(tmp_path):
 @pytest.mark.real_bars
 @pytest.mark.parametrize(
     ("name", "gates", "low", "high"),
-    [("ES_5m", "shipped", 42, 46), ("BTCUSDT_5m", "shipped", 121, 127), ("ES_5m", "text", 0, 0)],
+    [
+        ("ES_5m", "shipped", 42, 46),
+        ("BTCUSDT_5m", "shipped", 121, 127),
+        ("ES_5m", "text", 0, 0),
+        ("BTCUSDT_5m", "text", 17, 20),
+    ],
 )
 def test_synergies_per_year_on_real_bars(real_bars, name, gates, low, high):
     config = InspectConfig(data=DataSection(kind="parquet", path=str(real_bars(name))))
     dataset = command.read(config)
     arrays = [path_arrays(path, session_table(path.bars)) for path in dataset.paths]
-    features = FeatureConfig(synergy=SynergyConfig(gates=gates))
+    store = "text" if gates == "text" else "1000"  # the original gates go with their store
+    features = FeatureConfig(synergy=SynergyConfig(gates=gates), mlmi=MlmiConfig(store=store))
     (found,) = compute(arrays, features)
     counts = command.synergy_counts(dataset.paths[0].bars, found).set_index("type")
     assert low <= counts["per_year"]["all"] <= high
