@@ -128,13 +128,12 @@ def _advance(close, fixed_k, predictive, rings, averages, numbers, counters, sto
         counters[_BARS] = bar + 1
         slot = bar % SLOW_BARS
         start, stop = slot + 1, slot + 1 + SLOW_BARS
-        rings[:, slot] = np.nan
-        rings[_CLOSE, slot] = close[t]
-        if bar > 0:
-            change = close[t] - numbers[_LAST_CLOSE]
-            for row, span in enumerate((SHORT_RSI, LONG_RSI)):
-                rings[_RSI_SHORT + row, slot] = rsi(change, bar - 1, span, averages[row])
-        rings[:, slot + SLOW_BARS] = rings[:, slot]
+        for row, span in enumerate((0, SHORT_RSI, LONG_RSI)):
+            value = close[t] if row == _CLOSE else np.nan
+            if bar > 0 and row != _CLOSE:
+                value = rsi(close[t] - numbers[_LAST_CLOSE], bar - 1, span, averages[row])
+            rings[row, slot] = value
+            rings[row, slot + SLOW_BARS] = value
         numbers[_LAST_CLOSE] = close[t]
         out[_VALUE, t] = 50.0
         out[_SIGNAL, t] = 0.0
@@ -200,7 +199,7 @@ class Mlmi:
         numbers[_REACH] = 1.0
         self._state = (
             np.full((3, 2 * SLOW_BARS), np.nan),
-            np.zeros((2, 2)),
+            np.zeros((3, 2)),
             numbers,
             np.zeros(4, np.int64),
             np.zeros((4, self.store_events)),
