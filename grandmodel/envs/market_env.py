@@ -128,20 +128,19 @@ class MarketEnv:
 
     def _next(self, final: Observation, terminated: Tensor, truncated: Tensor) -> Observation:
         """Return what the next decision sees: ended episodes begin anew or come to rest."""
-        if self.starts.resets:
-            done = terminated | truncated
-            again = self.starts.again(self.n_envs, self.generator)
-            self.bar = torch.where(done, again.bar, self.bar)
-            self._last_bar = torch.where(done, again.last_bar, self._last_bar)
-            self._account.restart(done)
-        else:
-            done = terminated
-            self._last_bar = torch.where(done, self.bar, self._last_bar)
-            self._account.close_out(done)
+        if not self.starts.resets:
+            # A lost account was liquidated within the bar: it is flat already.
+            self._last_bar = torch.where(terminated, self.bar, self._last_bar)
+            self._look_ahead()
+            return final
+        done = terminated | truncated
+        again = self.starts.again(self.n_envs, self.generator)
+        self.bar = torch.where(done, again.bar, self.bar)
+        self._last_bar = torch.where(done, again.last_bar, self._last_bar)
+        self._account.restart(done)
         self._look_ahead()
         state = self._account.state
-        # A fresh account's block is zero, and a lost one has nothing to show.
-        block = final.account * ~done[:, None]
+        block = final.account * ~done[:, None]  # all zero for a fresh account
         return Observation(self.bar, block, state.position, state.bars_held)
 
     def _look_ahead(self) -> None:

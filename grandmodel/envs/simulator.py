@@ -182,17 +182,6 @@ class Account:
         )
         return closed, forced_cost
 
-    def close_out(self, where: Tensor) -> None:
-        """Turn positions into cash at the last mark, without cost, where the account is lost."""
-        state = self.state
-        self.state = replace(
-            state,
-            cash=torch.where(where, state.equity, state.cash),
-            quantity=torch.where(where, 0.0, state.quantity),
-            position=state.position.masked_fill(where, 0),
-            bars_held=state.bars_held.masked_fill(where, 0),
-        )
-
     def restart(self, where: Tensor) -> None:
         """Begin anew with the capital, flat, where `where` holds, bool [env]."""
         state, capital, zero = self.state, self._capital, self._zero

@@ -55,7 +55,18 @@ def test_a_new_episode_begins_flat_and_the_final_observation_is_kept():
         assert torch.equal(fresh.account[~ended], result.final.account[~ended])
         assert torch.equal(fresh.bar[~ended], result.final.bar[~ended])
         assert (env._account.state.equity[ended] == 100_000.0).all()
+        assert (env._account.state.session_equity[ended] == 100_000.0).all()
         seen = fresh
+
+
+def test_drawdown_is_from_the_peak_of_the_present_episode():
+    env = random_env(TAPE, n_envs=6, episode_bars=16)
+    peak = torch.full((6,), 100_000.0, dtype=torch.float64)
+    for result in sampled(env, 80):
+        peak = peak.maximum(result.equity)
+        want = (20.0 * (1.0 - result.equity / peak)).clamp_max(1.0)
+        assert torch.allclose(result.final.account[:, 3].double(), want, atol=1e-6)
+        peak = torch.where(result.truncated, 100_000.0, peak)
 
 
 def test_what_is_returned_does_not_change_later():

@@ -63,6 +63,17 @@ def test_net_by_hand():
     assert terms["net_full_cost"].tolist() == [0.5, -1.0, 1.0, -10.0]
 
 
+def test_the_scale_of_a_step_is_known_at_its_decision():
+    tape = random_tape(60)
+    env = segment_env(tape)
+    before = 100_000.0
+    for row, result in enumerate(run(env, [1] * 40)):
+        change = result.equity.item() / before - 1.0
+        before = result.equity.item()
+        want = change / max(float(tape.trailing_sd[row]), SCALE.sd_floor)
+        assert result.net.item() == pytest.approx(want, rel=1e-5, abs=1e-6)
+
+
 def test_net_is_reported_whatever_the_reward_is():
     tape = random_tape(200)
     targets = [1, 1, -1, 0, -1] * 20
