@@ -70,6 +70,7 @@ def test_costs_with_dates_inherit_what_they_leave_open() -> None:
         costs=(
             {"valid_from": "2015-09-21", "half_spread_ticks": 0.5},  # pyright: ignore
             CostEntry(valid_from="2012-01-01", commission=3.0),
+            CostEntry(valid_from="2019-01-01", commission=0.0),
         ),
     )
     times = [entry.valid_from_ns for entry in instrument.cost_schedule]
@@ -78,8 +79,8 @@ def test_costs_with_dates_inherit_what_they_leave_open() -> None:
     figures = [
         dict(zip(COST_KEYS, entry.figures, strict=True)) for entry in instrument.cost_schedule
     ]
-    assert [f["commission"] for f in figures] == [5, 3, 3]
-    assert [f["half_spread_ticks"] for f in figures] == [1, 1, 0.5]
+    assert [f["commission"] for f in figures] == [5, 3, 3, 0]
+    assert [f["half_spread_ticks"] for f in figures] == [1, 1, 0.5, 0.5]
     assert not instrument.free
     assert Instrument(name="free").free
 

@@ -75,6 +75,7 @@ def test_what_an_unknown_instrument_is_comes_from_the_warmup(tmp_path: Path) -> 
     assert bars.instrument.sessions_per_year == pytest.approx(365.25)
 
 
+@pytest.mark.filterwarnings("error")
 def test_start_and_end_choose_what_is_decided_on(path: Path) -> None:
     keys = {"start": "2024-02-01", "end": "2024-02-20"}
     dataset = load_dataset(config_of(path, **keys), KNOWN, 97, whole=True)

@@ -27,6 +27,7 @@ def test_gaps_of_a_future() -> None:
     assert kinds(ES, "2024-03-08 21:55", "2024-03-10 22:00") == [("closed", 0)]  # a weekend
     assert kinds(ES, "2024-03-07 21:55", "2024-03-07 23:00") == [("closed", 0)]  # daily pause
     assert kinds(ES, "2024-03-07 20:10", "2024-03-07 20:30") == [("missing", 3)]
+    assert kinds(ES, "2024-07-04 16:55", "2024-07-04 22:00") == [("closed", 0)]  # early close
     # 16:15 to 16:30 New York was a pause until June 2021
     assert kinds(ES, "2015-03-05 21:10", "2015-03-05 21:30") == [("closed", 0)]
     assert kinds(ES, "2022-03-03 21:10", "2022-03-03 21:30") == [("missing", 3)]
@@ -57,7 +58,8 @@ def test_open_time_equals_a_count_of_open_minutes() -> None:
 def test_findings_by_hand() -> None:
     frame = random_frame("2024-07-01 13:30", 78, 5).drop(index=[10, 11])
     frame.loc[20, "volume"] = 0.0
-    frame.loc[30, ["open", "high", "low", "close"]] *= 1.2
+    for row, factor in ((30, 1.2), (50, 1.02), (60, 1.005)):  # half a per cent is no jump
+        frame.loc[row, ["open", "high", "low", "close"]] *= factor
     table = quality_table(bars_of(frame, 5, SPY, volume_kind="traded")).set_index("finding")
     counts = table["count"].to_dict()
     assert counts["bars"] == 76
@@ -67,7 +69,7 @@ def test_findings_by_hand() -> None:
     assert counts["non-positive prices"] == counts["bars outside the calendar"] == 0
     assert counts["zero volume"] == 1
     assert table.note["zero volume"] == "volume: traded"
-    assert counts["price jumps"] == 2
+    assert counts["price jumps"] == 4
     assert 0.19 < table.worst["price jumps"] < 0.21
     assert str(table.first_time["gaps, missing"]) == "2024-07-01 14:30:00+00:00"
 

@@ -142,10 +142,18 @@ def test_parquet_index_of_times(tmp_path: Path) -> None:
 
 
 def test_prices_of_csv_and_parquet_agree_to_the_last_digit(tmp_path: Path) -> None:
-    rng = np.random.default_rng(5)
-    frame = FRAME.assign(**{name: FRAME[name] * rng.uniform(1, 1, 60) / 7.0 for name in NAMES})
+    frame = random_frame("2024-03-08 14:00", 2000, 5)
+    frame[NAMES] *= np.pi / 7e3
     frame.to_csv(tmp_path / "file.csv", index=False)
     assert csv_bars(tmp_path / "file.csv").fingerprint == bars_of(frame, 5).fingerprint
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    lines = FRAME.assign(close=FRAME.close.where(FRAME.index != 4)).to_csv(index=False).split("\n")
+    path.write_text("\n".join(["", *lines[:3], "", *lines[3:]]))
+    with pytest.raises(UserError, match=r"\(line 8\), column close"):
+        csv_bars(path)
 
 
 def test_local_times_over_a_change_of_clocks(tmp_path: Path) -> None:
@@ -332,8 +340,8 @@ def test_times_that_do_not_exist_or_exist_twice(tmp_path: Path) -> None:
 
 def test_the_bar_length_is_the_shortest_usual_step(tmp_path: Path) -> None:
     path = tmp_path / "sparse.parquet"
-    keep = np.random.default_rng(1).random(2000) < 0.3
-    frame = random_frame("2024-03-04", 2000, 1)[keep]
+    even = np.arange(2000) % 2 == 0
+    frame = random_frame("2024-03-04", 2000, 1)[even | (np.arange(2000) % 60 == 1)]
     frame.to_parquet(path)
     bars = parquet_bars(path)
     assert bars.minutes == 1
