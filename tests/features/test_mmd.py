@@ -68,6 +68,7 @@ def test_update_continues_after_over(walk):
     whole, part = Mmd().over(walk)["mmd_score"], Mmd()
     part.over(walk.slice(0, 900))
     assert part.update(walk.bar(900))["mmd_score"] == whole[900]
+    np.testing.assert_array_equal(part.over(walk)["mmd_score"], whole)  # which starts afresh
 
 
 def test_the_future_does_not_matter(walk, squared):

@@ -79,19 +79,21 @@ def test_node_by_hand(make_bars):
     assert found["volume_profile_skew"][47] != 0.0
 
 
-def test_warm_up_and_flat_prices_are_undefined(make_bars):
+@pytest.mark.parametrize("tick", [0.25, 0.0])
+def test_warm_up_and_flat_prices_are_undefined(make_bars, tick):
     flat = np.full(60, 50.0)
-    found = Profile(0.25, "traded").over(make_bars(flat, flat, flat, flat))
+    found = Profile(tick, "traded").over(make_bars(flat, flat, flat, flat))
     for name in ("lvn_strength", "lvn_side", "support_strength", "volume_profile_skew"):
         assert (found[name] == 0.0).all()
     assert np.isnan(found["lvn_distance"]).all()
 
 
 def test_of_equally_near_nodes_the_lower_price_speaks(make_bars):
-    # three heaps and two empty valleys, the close in the middle of the middle heap
-    spots = np.array([0, 1, 2] * 5 + [8, 9, 10] * 5 + [16, 17, 18] * 5 + [9] * 3, np.float64) + 100
+    # empty bins 4..6 and 12..14 of 18: centres 5.5 and 13.5, four bins either side of 9.5
+    spots = np.array([0, 1, 2] * 5 + [8, 9, 10] * 5 + [16, 17, 18] * 5 + [9.5] * 3) + 100.0
     found = Profile(1.0, "none").over(make_bars(spots, spots, spots, spots, tick=1.0))
     assert found["lvn_side"][47] == -1.0
+    assert found["lvn_distance"][47] == pytest.approx(4.0 / 109.5)
 
 
 def test_volume_none_ignores_volume(random_bars):
