@@ -53,6 +53,12 @@ def fine_bars(bars: BarArrays) -> BarArrays:
     )  # fmt: skip
 
 
+def thinned(fine: BarArrays, keep: np.ndarray) -> BarArrays:
+    """Return the finer bars that are kept: a market that did not trade in the others."""
+    names = ("open_time_ns", "open", "high", "low", "close", "volume")
+    return replace(fine, **{name: getattr(fine, name)[keep] for name in names})
+
+
 def fine_bar(fine: BarArrays, index: int) -> Bar:
     """Return one finer bar; its local calendar is unknown and not read."""
     prices = (fine.open, fine.high, fine.low, fine.close, fine.volume)

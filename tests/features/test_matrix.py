@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from feature_cases import PARTS, fine_bar, fine_bars, matrix_over, matrix_stream
+from feature_cases import PARTS, fine_bar, fine_bars, matrix_over, matrix_stream, thinned
 
 from grandmodel.core.checks import UserError
 from grandmodel.features.config import FeatureConfig, MlmiConfig, SynergyConfig
@@ -41,6 +41,22 @@ def test_streamed_synergies_equal_the_batch(random_bars):
     rows = matrix_stream(bars, config, finer=True)
     for name, values in whole.items():
         assert np.array_equal(values, rows[name]), name
+
+
+def test_streamed_synergies_equal_the_batch_where_finer_bars_are_missing(random_bars):
+    bars = random_bars(5000, 7)
+    keep = np.arange(len(bars) * PARTS) % (2 * PARTS) != PARTS - 1
+    fine = thinned(fine_bars(bars), keep)
+    config = FeatureConfig()
+    whole = next(iter(compute([PathArrays(bars, fine)], config))).scaled
+    assert (whole["synergy_direction"] != 0).sum() >= 5
+    stream = MatrixStream(config, bars.tick, bars.volume_kind, finer=True)
+    ends = np.cumsum(keep.reshape(-1, PARTS).sum(1))
+    for t in range(len(bars)):
+        parts = [fine_bar(fine, k) for k in range(ends[t - 1] if t else 0, ends[t])]
+        row = stream.update(bars.bar(t), parts).scaled
+        assert row["synergy_direction"] == whole["synergy_direction"][t], t
+        assert row["synergy_confidence"] == whole["synergy_confidence"][t], t
 
 
 def test_finer_bars_that_close_between_two_decisions_are_seen_at_the_later(random_bars):

@@ -1,5 +1,7 @@
 """Indicators of prices alone, against their definitions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,4 +107,4 @@ def test_time_of_day_by_hand(make_bars):
     found = TimeOfDay().over(bars)
     np.testing.assert_allclose(found["hour_sin"][[0, 12, 36]], [0.0, 1.0, -1.0], atol=1e-15)
     np.testing.assert_allclose(found["hour_cos"][[0, 24, 1]], [1.0, -1.0, np.cos(np.pi / 24)])
-    np.testing.assert_array_equal(found["weekday"], bars.weekday / 6.0)
+    assert TimeOfDay().over(replace(bars, weekday=np.full(48, 3)))["weekday"][0] == 0.5

@@ -27,7 +27,7 @@ def market_path(arrays, start_ns=0):
 @pytest.fixture(scope="module")
 def dataset(random_bars):
     paths = tuple(market_path(random_bars(count, count)) for count in (900, 750))
-    leak = [np.arange(900.0), np.arange(750.0)]
+    leak = [np.arange(900.0), 1000.0 + np.arange(750.0)]
     return Dataset(paths, {}, extra={"leak": leak})
 
 
@@ -46,7 +46,7 @@ def test_each_path_is_computed_afresh(dataset):
     alone = build_tape(second, FeatureConfig())
     assert torch.equal(tape.features[900:], alone.features)
     assert torch.equal(tape.trailing_sd[900:], alone.trailing_sd)
-    assert torch.equal(tape.column("leak")[900:], torch.arange(750.0))
+    assert torch.equal(tape.column("leak")[900:], 1000.0 + torch.arange(750.0))
     assert tape.session[900] == tape.session[899] + 1
     assert (tape.session.diff() >= 0).all()
 
