@@ -128,6 +128,18 @@ def test_text_terms_by_hand():
     assert reward[2].item() == pytest.approx(0.1 - 0.9 - 0.15 + 0.05)
 
 
+def test_terms_read_the_decision_row_and_momentum_the_next_one_too():
+    tape = random_tape(120)
+    env = segment_env(tape, reward=RewardConfig(kind="text", terms={"momentum": 1.0}))
+    shown, move = tape.column("synergy_direction"), tape.column("momentum_20").diff()
+    for row, result in enumerate(run(env, [1, 1, -1, -1, 0] * 20)):
+        side = result.executed.item()
+        assert result.terms["momentum"].item() == pytest.approx(move[row].item() * side)
+        if result.terms["synergy"].item() != 0.0:
+            assert shown[row].item() == side
+    assert any(shown[row] != 0 for row in range(100))
+
+
 def test_text_pnl_is_tanh_on_the_same_scale():
     _, _, terms = Reward(RewardConfig(kind="text", terms={"synergy": 0, "volatility": 0}), SCALE)(
         facts(2, pnl=doubles([100.0, -5000.0]))
