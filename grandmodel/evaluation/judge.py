@@ -202,7 +202,7 @@ class _Run:
         embeddings = self._by_step(team.blocked_embed_all(self.views, rows, judge.block))
         adjustment = team.adjustment([view.modifiers(rows) for view in self.views])
         adjustments = self._adjustments(adjustment, last - first)
-        kept: list[tuple[Tensor, ...]] = []
+        kept: list[tuple[Tensor | None, ...]] = []
         for embedding, adjust in zip(embeddings, adjustments, strict=True):
             seen = self.observation
             logits = team.logits_all(
@@ -262,9 +262,11 @@ class _Run:
         target, proceed, rule = (torch.cat(column) for column in zip(*parts, strict=True))
         return target, proceed, rule
 
-    def _keep(self, first: int, kept: list[tuple[Tensor, ...]]) -> None:
+    def _keep(self, first: int, kept: list[tuple[Tensor | None, ...]]) -> None:
         """Move the rows of a stretch into the result, [step, copy, segment, ...]."""
-        stacked = [torch.stack(column) for column in zip(*kept, strict=True)]
+        stacked = [
+            None if column[0] is None else torch.stack(column) for column in zip(*kept, strict=True)
+        ]
         columns = dict(zip(ACCOUNT_COLUMNS, stacked[:4], strict=True))
         if self.judge.detail:
             columns |= self._told(columns["liquidated"], *stacked[4:])
@@ -286,8 +288,8 @@ class _Run:
         rule: Tensor,
         position: Tensor,
         bars_held: Tensor,
-        force_flat: Tensor,
-        no_entry: Tensor,
+        force_flat: Tensor | None,
+        no_entry: Tensor | None,
     ) -> dict[str, Tensor]:
         """Each agent's probabilities, and what settled each action: limits come last."""
         _, limit = apply_limits(
@@ -295,8 +297,8 @@ class _Run:
             position.flatten(),
             bars_held.flatten(),
             self.judge.config.max_hold_bars,
-            force_flat.flatten(),
-            no_entry.flatten(),
+            None if force_flat is None else force_flat.flatten(),
+            None if no_entry is None else no_entry.flatten(),
             self.judge.tape.instrument.long_only,
         )
         limit = limit.view_as(rule)

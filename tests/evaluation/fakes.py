@@ -10,6 +10,8 @@ from grandmodel.market.instruments import Instrument
 from grandmodel.systems.config import AgentConfig, CriticConfig, MemberConfig, NetworkConfig
 from grandmodel.systems.team import Team, build_team
 
+torch.set_num_threads(1)  # tiny tensors: a second thread only waits
+
 HALF_HOUR_NS = 1_800_000_000_000
 COLUMNS = (
     "mlmi_value",

@@ -1,0 +1,113 @@
+import json
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from grandmodel.core.checks import UserError
+from grandmodel.evaluation.ledger import Ledger, Trial, config_hash, moments
+from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
+
+DAY = 86_400_000_000_000
+NET = np.array([0.01, -0.02, 0.03])
+CLOSES = np.arange(3) * DAY
+
+
+def trial(**changes):
+    return Trial(**{"config": "c", "data": "d", "split": "test", "seed": 0, **changes})
+
+
+def test_a_repeat_adds_a_line_but_no_trial(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for seed in (0, 0, 1):
+        ledger.append("evaluate", trial(seed=seed), NET, close_time_ns=CLOSES, run="r")
+    ledger.append("train", trial(split="validation"), NET, close_time_ns=CLOSES, run="r")
+    ledger.append("train", trial(data="other"), NET, close_time_ns=CLOSES, run="r")
+    assert len(ledger.lines()) == 5
+    assert ledger.trials("d", "test") == 2
+    assert ledger.trials("d") == 3
+
+
+def test_every_opening_of_the_test_split_counts(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    assert ledger.openings("d") == 0
+    for opens in (True, True, False):
+        ledger.append("evaluate", trial(), NET, close_time_ns=CLOSES, run="r", opens_test=opens)
+    assert ledger.openings("d") == 2
+    assert ledger.openings("other") == 0
+
+
+def test_a_line_holds_moments_and_the_returns_lie_beside(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    line = ledger.append("backtest", trial(), NET, close_time_ns=CLOSES, run="r", gate=0.4)
+    assert line["n"] == 3
+    assert line["mean"] == pytest.approx(NET.mean())
+    assert line["gate"] == 0.4
+    assert (tmp_path / line["returns"]).exists()
+    closes, net = ledger.returns(line["trial"])
+    np.testing.assert_array_equal(net, NET)
+    np.testing.assert_array_equal(closes, CLOSES)
+
+
+def test_moments_of_a_normal_sample_and_of_nothing():
+    found = moments(np.random.default_rng(0).normal(0.0, 2.0, 100_000))
+    assert found.sd == pytest.approx(2.0, rel=0.02)
+    assert found.skew == pytest.approx(0.0, abs=0.05)
+    assert found.kurtosis == pytest.approx(3.0, abs=0.1)
+    assert moments(np.zeros(5)).kurtosis == 3.0
+    assert moments(np.zeros(0)).n == 0
+
+
+def test_places_and_seed_are_no_part_of_a_trial():
+    one = {"seed": 1, "data": {"kind": "csv", "path": "a.csv"}, "paths": {"output": "x"}}
+    two = {"seed": 2, "data": {"kind": "csv", "path": "b.csv"}, "paths": {"output": "y"}}
+    assert config_hash(one) == config_hash(two)
+    assert config_hash(one) != config_hash({"data": {"kind": "parquet"}})
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    path.write_text('{"trial": "x"}\n{"tri\n')
+    with pytest.raises(UserError, match=r"ledger\.jsonl line 2 is not JSON"):
+        Ledger(path).lines()
+
+
+def _append_many(path, seed):
+    for _ in range(20):
+        Ledger(path).append("train", trial(seed=seed), NET, close_time_ns=CLOSES, run="r" * 500)
+
+
+def test_two_writers_never_mix_their_lines(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_append_many, args=(path, seed)) for seed in (1, 2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len([json.loads(line) for line in path.read_text().splitlines()]) == 40
+
+
+def span(start, end, use="training", instrument="NQ"):
+    return UsedSpan(instrument, start * DAY, end * DAY, use)
+
+
+def test_overlapping_bars_are_refused_in_one_sentence():
+    used = [span(0, 100), span(100, 120, "selection"), span(120, 150, "test")]
+    said = refusal(span(110, 130, "backtest"), used)
+    assert said is not None
+    assert "bars of NQ from 1970-04-21 to 1970-05-01 were used for selection" in said
+    assert "allow_overlap=true" in said
+    assert "data.start=1970-05-02" in said
+    assert refusal(span(120, 150, "backtest"), used) is None
+    assert refusal(span(0, 100, "backtest", "ES"), used) is None
+
+
+def test_bars_of_the_test_split_count_as_an_opening():
+    used = [span(0, 100), span(120, 150, "test")]
+    assert opens_test(span(149, 200, "backtest"), used)
+    assert not opens_test(span(150, 200, "backtest"), used)
+
+
+def test_spans_survive_the_record():
+    assert UsedSpan.from_record(span(1, 2).as_record()) == span(1, 2)

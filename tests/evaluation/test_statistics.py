@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+from fakes import fake_tape
+
+from grandmodel.core.types import Segment
+from grandmodel.envs.config import EnvConfig
+from grandmodel.evaluation.metrics import METRICS, measure, metrics_of, path_metrics
+from grandmodel.evaluation.scripted import run_positions
+from grandmodel.evaluation.sessions import SUMS, SessionRows
+from grandmodel.evaluation.statistics import (
+    BAND_LABEL,
+    _sharpe_draws,
+    automatic_block,
+    block_sessions,
+    block_starts,
+    intervals,
+    pooled,
+    resampled_metrics,
+    sharpe_difference,
+    sharpe_interval,
+    with_intervals,
+)
+from grandmodel.evaluation.track import Market
+
+
+def rows_of(net, compounding=True):
+    """Sessions of one path with the given net returns and nothing else."""
+    n = len(net)
+    sums = np.zeros((n, len(SUMS)))
+    sums[:, 0] = 46.0
+    return SessionRows(
+        np.array([0, n]),
+        (0,),
+        np.arange(n),
+        np.arange(n),
+        net,
+        np.minimum(net, 0.0),
+        np.maximum(net, 0.0),
+        np.zeros(n),
+        sums,
+        compounding,
+    )
+
+
+@pytest.fixture(scope="module")
+def measured():
+    tape = fake_tape(6_000)
+    market = Market.of(tape)
+    wanted = np.repeat(np.random.default_rng(5).integers(-1, 2, 600), 10).astype(np.int8)
+    segments = [Segment(0, 6_000)]
+    return measure(run_positions(tape, segments, wanted, EnvConfig()), market, 252.0), market
+
+
+def test_resampled_metrics_equal_a_loop_over_draws(measured):
+    found, _ = measured
+    sessions = found.sessions
+    values = resampled_metrics(sessions, 252.0, block=7, draws=5, seed=3)
+    from grandmodel.core.random import numpy_stream
+
+    starts = block_starts(numpy_stream(3, "bootstrap/7"), len(sessions), 7, 5)
+    for draw in range(5):
+        index = [(start + step) % len(sessions) for start in starts[draw] for step in range(7)]
+        index = np.array(index[: len(sessions)])
+        net = sessions.net[index]
+        assert values[draw, 0] == pytest.approx(net.mean() / net.std() * np.sqrt(252.0))
+        assert values[draw, 1] == pytest.approx(np.prod(1 + net) - 1)
+        wins = sessions.sums[index, SUMS.index("wins")].sum()
+        trips = sessions.sums[index, SUMS.index("trips")].sum()
+        assert values[draw, METRICS.index("win_rate")] == pytest.approx(wins / trips)
+
+
+def test_the_same_seed_gives_the_same_intervals(measured):
+    found, _ = measured
+    first = intervals(found, draws=200, seed=1)
+    assert first == intervals(found, draws=200, seed=1)
+    assert first != intervals(found, draws=200, seed=2)
+    assert first["sharpe"].low < found.scalars["sharpe"] < first["sharpe"].high
+
+
+def test_bands_are_labelled(measured):
+    found, _ = measured
+    flat = with_intervals(found.scalars, intervals(found, draws=200, seed=1))
+    assert flat["max_drawdown_band"] == BAND_LABEL
+    assert "sharpe_band" not in flat
+    assert flat["sharpe_ci_low"] < flat["sharpe_ci_high"]
+
+
+def test_blocks_are_at_least_ten_sessions_and_twice_the_holding(measured):
+    found, _ = measured
+    assert block_sessions(found.sessions, found.trips) >= 10
+    from dataclasses import replace
+
+    slow = replace(found.trips, bars_held=np.full(len(found.trips), 46 * 12))
+    assert block_sessions(found.sessions, slow) >= 23
+
+
+def test_automatic_length_is_longer_where_returns_persist():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, 1_000)
+    slow = np.convolve(noise, np.ones(30) / 30, mode="same")
+    assert automatic_block(slow) > 3 * automatic_block(noise)
+    assert automatic_block(np.zeros(100)) == 1.0
+
+
+def test_a_track_does_not_differ_from_itself(measured):
+    found, _ = measured
+    same = sharpe_difference(found, found, draws=100, seed=0)
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_paired_difference_is_narrower_than_an_unpaired_one():
+    rng = np.random.default_rng(1)
+    market = rng.normal(0.0005, 0.01, 500)
+    both = np.stack([market + rng.normal(0, 0.002, 500), market])
+    drawn = _sharpe_draws(both, 252.0, block=10, draws=500, seed=0)
+    assert (drawn[0] - drawn[1]).std() < 0.5 * np.hypot(drawn[0].std(), drawn[1].std())
+
+
+def test_pooled_sessions_are_one_path(measured):
+    found, _ = measured
+    assert pooled(found.sessions).paths == (0,)
+    low, high = (getattr(sharpe_interval(found, draws=300, seed=0), k) for k in ("low", "high"))
+    own = intervals(found, draws=300, seed=0)["sharpe"]
+    assert (low, high) == pytest.approx((own.low, own.high))
+
+
+def test_additive_sessions_add_up():
+    net = np.array([0.01, -0.02, 0.03])
+    rows = rows_of(net, compounding=False)
+    values = path_metrics(rows, 252.0)[0]
+    assert values[1] == pytest.approx(0.02)
+    assert values[2] == pytest.approx(0.02 / 1.01)
+    swapped = metrics_of(
+        np.array([2, 1, 0]), rows.net, rows.low, rows.high, rows.fall, rows.sums, False, 252.0
+    )
+    assert swapped[2] == pytest.approx(0.02 / 1.03)
+
+
+def _iid(rng, n):
+    return rng.normal(0.0, 0.01, n)
+
+
+def _garch(rng, n):
+    """GARCH(1,1), alpha 0.08, beta 0.90."""
+    out, variance = np.empty(n), 1e-4
+    for t in range(n):
+        out[t] = np.sqrt(variance) * rng.normal()
+        variance = 2e-6 + 0.08 * out[t] ** 2 + 0.90 * variance
+    return out
+
+
+def _slow(rng, n):
+    """Returns of positions that follow regimes of four sessions: weakly dependent."""
+    regime = np.repeat(rng.choice([-1.0, 0.0, 1.0], n // 4 + 1), 4)[:n]
+    return 0.004 * regime + rng.normal(0.0, 0.01, n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [_iid, _garch, _slow])
+@pytest.mark.parametrize("years", [1, 4])
+def test_intervals_cover_the_truth(world, years):
+    """95 % intervals of mean (and of Sharpe, and of a difference) cover zero 91 to 98 %."""
+    rng = np.random.default_rng(years)
+    n, worlds = 252 * years, 400
+    hits = np.zeros(2)
+    for number in range(worlds):
+        both = np.stack([world(rng, n), world(rng, n)])
+        block = int(np.ceil(max(10, automatic_block(both[0]), automatic_block(both[1]))))
+        drawn = _sharpe_draws(both, 252.0, block=block, draws=500, seed=number)
+        for k, values in enumerate((drawn[0], drawn[0] - drawn[1])):
+            low, high = np.quantile(values, [0.025, 0.975])
+            hits[k] += low <= 0.0 <= high
+    assert (hits / worlds > 0.90).all(), hits / worlds
+    assert (hits / worlds < 0.99).all(), hits / worlds

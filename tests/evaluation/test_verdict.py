@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import pytest
+
+from grandmodel.evaluation.statistics import Difference, Interval
+from grandmodel.evaluation.verdict import Evidence, judge_evidence
+
+GOOD = Evidence(
+    sharpe=Interval(0.8, 2.4),
+    differences={
+        name: Difference(1.0, 0.2, 1.8) for name in ("long_only", "vol_target", "ma_cross")
+    },
+    random_p=0.001,
+    trips=400,
+    sessions=1_260,
+    years=5.0,
+    best_share=0.1,
+    chosen_here=False,
+)
+
+
+def test_good_evidence_is_shown_and_says_what_was_not_checked():
+    found = judge_evidence(GOOD)
+    assert found.verdict == "shown"
+    for clause in ("3 (", "4 (", "5 (", "6 ("):
+        assert clause in found.reason
+    assert "2 (" not in found.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"trips": 99}, "clause 7: 99 round trips"),
+        ({"sessions": 59}, "clause 7: 59 sessions"),
+        ({"best_share": 0.5}, "clause 7: the best 5 sessions made 50%"),
+        ({"years": 1.95}, "only detect a Sharpe of 2.0"),
+        ({"years": 0.0}, "only detect a Sharpe of inf"),
+        ({"chosen_here": True}, "chosen on this split"),
+    ],
+)
+def test_what_cannot_be_told_comes_first(change, words):
+    bad = replace(GOOD, sharpe=Interval(-1.0, 1.0), **change)
+    found = judge_evidence(bad)
+    assert found.verdict == "cannot tell"
+    assert words in found.reason
+    assert "clause 1" not in found.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sharpe": Interval(0.0, 2.0)}, "clause 1"),
+        ({"differences": {**GOOD.differences, "ma_cross": Difference(1, 0.0, 2)}}, "to ma_cross"),
+        ({"random_p": 0.05}, "p = 0.050"),
+        ({"random_p": None}, "no rank among random trades"),
+        ({"best_share": None, "sharpe": Interval(-2.0, -1.0)}, "clause 1"),
+    ],
+)
+def test_each_failing_clause_is_named(change, words):
+    found = judge_evidence(replace(GOOD, **change))
+    assert found.verdict == "not shown"
+    assert words in found.reason
+
+
+def test_an_absent_rival_is_named_as_not_checked():
+    few = {"long_only": GOOD.differences["long_only"]}
+    found = judge_evidence(replace(GOOD, differences=few))
+    assert found.verdict == "shown"
+    assert "2 (vol_target)" in found.reason
+    assert "2 (ma_cross)" in found.reason
+
+
+def test_just_two_years_are_enough():
+    assert judge_evidence(replace(GOOD, years=1.961)).verdict == "shown"
