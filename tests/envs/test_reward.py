@@ -155,7 +155,7 @@ def test_text_says_which_column_is_missing():
 
 def test_scale_comes_from_the_training_stretches_alone():
     tape = hand_tape([[100.0] * 4] * 40, session=[bar // 4 for bar in range(40)])
-    tape.trailing_sd[:] = doubles([1e-3] * 20 + [9.0] * 20)
+    tape.trailing_sd[:] = doubles([1e-3] * 15 + [9.0] * 25)
     scale = measure_scale(tape, [range(5, 15)])
     assert scale == RewardScale(pytest.approx(2e-4), pytest.approx(3 * 1e-3 * 2))
     tape.trailing_sd.zero_()
