@@ -7,6 +7,7 @@ from rich.console import Console
 from grandmodel.wiring.compose import register
 from grandmodel.wiring.evaluate import run_backtest
 from grandmodel.wiring.exit import guarded
+from grandmodel.wiring.run_folder import shown_path
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -15,7 +16,7 @@ def main() -> None:
     """Judge, write the folder and name it."""
     register()
     judged = run_backtest(sys.argv[1:], console)
-    console.print(f"run: {judged.folder.path}")
+    console.print(f"run: {shown_path(judged.folder.path)}")
 
 
 if __name__ == "__main__":

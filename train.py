@@ -12,7 +12,7 @@ from grandmodel.core.checks import UserError
 from grandmodel.wiring.compose import register
 from grandmodel.wiring.exit import fail, guarded
 from grandmodel.wiring.run_config import resumed
-from grandmodel.wiring.run_folder import RunFolder, fresh_folder
+from grandmodel.wiring.run_folder import RunFolder, fresh_folder, shown_path
 from grandmodel.wiring.train import run_training
 
 console = Console(soft_wrap=True, highlight=False)
@@ -30,7 +30,7 @@ def compose_and_train(config: DictConfig) -> float:
     except UserError as error:
         folder.discard_if_unused()
         fail(error)
-    console.print(f"run: {folder.path}")
+    console.print(f"run: {shown_path(folder.path)}")
     return score
 
 
@@ -38,7 +38,7 @@ def continue_training(arguments: list[str]) -> None:
     """Go on with the run of ``resume=``."""
     folder, config, overrides = resumed(arguments)
     run_training(config, folder, overrides, console, resume=True)
-    console.print(f"run: {folder.path}")
+    console.print(f"run: {shown_path(folder.path)}")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from hydra.errors import HydraException
@@ -14,39 +14,68 @@ from grandmodel.core.checks import UserError
 
 BAD_INPUT_STATUS = 2
 INTERRUPTED_STATUS = 130
+SEE_ALL = "python train.py --cfg job lists every key"
+TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value, rule, remedy
+    (
+        r"Could not find '([^'/]+)/([^']+)'\s+Available options in '[^']+':\s*"
+        r"((?:\S+\s+)*?)Config search path",
+        "{0}={1} does not exist; choose one of: {2}",
+    ),
+    (
+        r"In '([^']+)'.*?Key '[^']+' not in '\w+'\s+full_key: (\S+)",
+        "{1} in conf/{0}.yaml is not a configuration key; correct or remove it (" + SEE_ALL + ")",
+    ),
+    (
+        r"Value (.+?) of type '\w+' could not be converted to (\w+)\s+full_key: (\S+)",
+        "{2} must be of type {1}, was {0}; give such a value",
+    ),
+    (
+        r"Value (.+?) of type '\w+' is not a subclass of (\w+).*?full_key: (\S+)",
+        "{2} must be of type {1}, was {0}; give such a value",
+    ),
+    (
+        r"Key '[^']+' not in '\w+'\s+full_key: (\S+)",
+        "{0} is not a configuration key; correct or remove it (" + SEE_ALL + ")",
+    ),
+    (
+        r"Could not override '([^']+)'",
+        "{0} is not a configuration key; correct or remove it (" + SEE_ALL + ")",
+    ),
+    (
+        r"mismatched input|no viable alternative|extraneous input|token recognition error",
+        "the command line is not understood; write key=value, and quote values with blanks, "
+        "brackets or commas",
+    ),
+)
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     """The user pressed Ctrl-C; the message says how to go on."""
 
 
 def one_sentence(error: BaseException) -> str:
-    """Return the useful part of an error of ours, of Hydra or of OmegaConf, on one line."""
-    text = _root_message(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kept = [
-        line
-        for line in lines
-        if not re.match(
-            r"(reference_type|object_type|full_key|Set the environment|See https)", line
-        )
-    ]
-    key = next((line.split("=", 1)[-1] for line in lines if "full_key" in line), None)
-    key = re.sub(r"^full_key:\s*", "", key) if key else None
-    sentence = " ".join(kept) if kept else type(error).__name__
-    if key and key not in sentence:
-        sentence = f"{key}: {sentence}"
-    return re.sub(r"\s+", " ", sentence)
+    """Return what the user can act on, of an error of ours, of Hydra or of OmegaConf."""
+    chain = list(_chain(error))
+    own = next((cause for cause in chain if isinstance(cause, UserError)), None)
+    if own is not None:
+        return str(own)
+    text = " ".join(str(cause) for cause in chain)
+    for pattern, sentence in TRANSLATIONS:
+        found = re.search(pattern, text, re.DOTALL)
+        if found:
+            return _flat(sentence.format(*(_flat(group) for group in found.groups())))
+    return _flat(str(error)) or type(error).__name__
 
 
-def _root_message(error: BaseException) -> str:
-    """Prefer our own sentence where a library wrapped it."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, UserError):
-            return str(cause)
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return str(error)
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def fail(error: BaseException) -> NoReturn:
@@ -70,7 +99,7 @@ def guarded(main: Callable[[], None]) -> None:
         main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
         fail(error)
-    except Interrupted as interruption:
+    except InterruptedRunError as interruption:
         console.print(str(interruption), markup=False)
         status = INTERRUPTED_STATUS
     except KeyboardInterrupt:

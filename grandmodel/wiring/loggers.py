@@ -1,5 +1,6 @@
 """Loggers of a training: always a table in the run folder, beside it what the user chose."""
 
+import netrc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from grandmodel.core.checks import UserError
+from grandmodel.core.checks import require
 from grandmodel.learning.lightning.logs import CsvLog, cut_csv, cut_tensorboard
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.sections import LoggerConfig
@@ -22,11 +23,7 @@ TENSORBOARD_NAME = "tensorboard"
 def build_loggers(
     config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: bool
 ) -> list[Logger]:
-    """Build the loggers that ``logger.kind`` asks for.
-
-    Raises:
-        UserError: Weights & Biases is asked to go online without a key.
-    """
+    """Build the loggers that ``logger.kind`` asks for."""
     if config.kind == "none":
         return []
     loggers: list[Logger] = [CsvLog(folder.path / CSV_NAME)]
@@ -35,6 +32,20 @@ def build_loggers(
     if config.kind == "wandb":
         loggers.append(_wandb(config, folder, raw, resume=resume))
     return loggers
+
+
+def check_logger(config: LoggerConfig) -> None:
+    """Refuse, before anything is written, to go online without a key.
+
+    Raises:
+        UserError: Weights & Biases is asked to go online and no key is known.
+    """
+    online = config.kind == "wandb" and config.mode == "online"
+    require(
+        not online or _has_key(),
+        "logger.mode=online needs a Weights & Biases key, from WANDB_API_KEY or wandb login; "
+        "give one, or use logger.mode=offline",
+    )
 
 
 def cut_logs(folder: Path, env_steps: int) -> None:
@@ -58,11 +69,6 @@ def close_loggers(loggers: Sequence[Logger]) -> Iterator[None]:
 
 def _wandb(config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: bool) -> Logger:
     """Start or continue a run of Weights & Biases; its id is kept in ``run.json``."""
-    if config.mode == "online" and not _has_key():
-        raise UserError(
-            "logger.mode=online needs a Weights & Biases key in WANDB_API_KEY or from wandb "
-            "login; give one, or use logger.mode=offline"
-        )
     os.environ.setdefault("WANDB_SILENT", "true")
     known = folder.read_run_json().get("wandb_id") if resume else None
     run_id = known or wandb.util.generate_id()
@@ -83,4 +89,10 @@ def _wandb(config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: 
 
 
 def _has_key() -> bool:
-    return bool(os.environ.get("WANDB_API_KEY")) or wandb.api.api_key is not None
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        known = netrc.netrc()
+    except (FileNotFoundError, netrc.NetrcParseError):
+        return False
+    return known.authenticators("api.wandb.ai") is not None

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 import grandmodel
 from grandmodel.core.checks import UserError, require
@@ -95,7 +97,7 @@ def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:
     )
     try:
         config = OmegaConf.load(config_file)
-    except Exception as error:
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise UserError(
             f"{config_file} cannot be read as YAML; restore it or train again"
         ) from error
@@ -106,6 +108,12 @@ def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:
     )
     assert isinstance(config, DictConfig)  # noqa: S101 - narrows the type after require
     return RunFolder(folder), config
+
+
+def shown_path(path: Path) -> str:
+    """Return ``path`` as the user would type it: relative where it lies below this folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def fresh_name(parent: str) -> str:

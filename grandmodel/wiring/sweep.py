@@ -9,6 +9,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from grandmodel.wiring.run_folder import shown_path
+
 SHOWN_METRICS = ("sharpe", "total_return", "max_drawdown", "trades")
 
 
@@ -25,7 +27,7 @@ class SweepSummary(Callback):
             table.add_row(*_row(run))
         console = Console(soft_wrap=True)
         console.print(table)
-        console.print(f"run: {folder}", highlight=False)
+        console.print(f"run: {shown_path(folder)}", highlight=False)
 
 
 def _job_number(path: Path) -> tuple[int, str]:

@@ -14,12 +14,12 @@ from grandmodel.learning import checkpoint
 from grandmodel.learning.lightning.fit import FitPlan, FitResult, fit
 from grandmodel.systems.team import Team
 from grandmodel.wiring.compose import typed
-from grandmodel.wiring.exit import Interrupted
+from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging, Occasion, Subject, build_validator
-from grandmodel.wiring.loggers import build_loggers, close_loggers, cut_logs
+from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, cut_logs
 from grandmodel.wiring.market import Stage, build_stage
-from grandmodel.wiring.quality import show_quality
+from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import (
@@ -51,17 +51,19 @@ def run_training(
 
     Raises:
         UserError: the configuration, the bars or a checkpoint cannot be used.
-        Interrupted: Ctrl-C; the last checkpoint is written.
+        InterruptedRunError: Ctrl-C; the last checkpoint is written.
     """
     config = with_needed_features(typed(raw, TrainConfig))
     device = use_hardware(config.trainer, folder, resume=resume)
+    check_logger(config.logger)
     training = _prepare(config, device, console)
     if not resume:
         folder.write_start(raw, overrides)
         folder.write_run_json(**_facts(training, folder))
+        save_quality(training.stage.dataset, folder.path)
     result = _fit(training, folder, raw, console, resume=resume)
     if result.interrupted:
-        raise Interrupted(
+        raise InterruptedRunError(
             f"interrupted after {result.env_steps:,} steps; continue with: "
             f"python train.py resume={folder.path}"
         )
