@@ -60,6 +60,7 @@ def test_prices_and_scales_stand_in_their_own_units(dataset):
     bars = dataset.paths[0].bars
     np.testing.assert_array_equal(tape.close[:900], bars.close)
     assert tape.trailing_sd[0] == 0.0
+    assert tape.trailing_sd[1] == abs(bars.close[1] / bars.close[0] - 1.0)
     assert (tape.atr14[:14] == 0.0).all()
     assert (tape.atr14[14:900] > 0.0).all()
     assert tape.column("raw_volatility_30")[0] == 1.0
@@ -105,10 +106,10 @@ def test_key_follows_data_configuration_and_sources(dataset, monkeypatch):
 def test_synergies_are_counted_in_the_spans_and_can_be_taken_out(dataset):
     tape = build_tape(dataset, FeatureConfig())
     features = tape.features.clone()
-    features[[100, 200, 1000, 1100], tape.columns.index("synergy_direction")] = -1.0
+    features[[100, 200, 1000, 1050, 1100], tape.columns.index("synergy_direction")] = -1.0
     tape = replace(tape, features=features)
     spans = [Span(0, 50, 200), Span(1, 100, 201)]
-    assert count_synergies(tape, spans) == 1 + 2
+    assert count_synergies(tape, spans) == 1 + 3
     assert not has_evidence(tape, spans)
     silent = without_synergies(tape)
     assert count_synergies(silent, [Span(0, 0, 900), Span(1, 0, 750)]) == 0
