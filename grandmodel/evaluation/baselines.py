@@ -26,13 +26,16 @@ RANDOM_DRAWS = 1_000
 FOREVER = 0  # baselines that hold by design are not sent flat for their age
 
 
+Setting = dict[str, float | int | str]
+
+
 @dataclass(frozen=True)
 class Baseline:
     """A baseline's account and how it was set."""
 
     name: str
     track: Track
-    setting: dict[str, float | int | str] = field(default_factory=dict)
+    setting: Setting = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,22 @@ class RandomTrades:
         return (1 + better) / (1 + len(self.sharpe))
 
 
-def flat(tape: Tape, segments: Sequence[Segment], env: EnvConfig) -> Baseline:
+def flat(
+    tape: Tape, segments: Sequence[Segment], env: EnvConfig, *, sd_floor: float = 0.0
+) -> Baseline:
     """Return the account that never trades."""
-    desk = Desk(tape, segments, env)
+    desk = Desk(tape, segments, env, sd_floor=sd_floor)
     return Baseline("flat", desk.track(np.zeros(len(desk), np.int8)))
 
 
-def long_only(tape: Tape, segments: Sequence[Segment], env: EnvConfig) -> Baseline:
-    """Return the account that buys at the start of each segment and sells at its end."""
-    desk = Desk(tape, segments, env, max_hold_bars=FOREVER)
+def long_only(
+    tape: Tape, segments: Sequence[Segment], env: EnvConfig, *, sd_floor: float = 0.0
+) -> Baseline:
+    """Return the account that buys at the start of each segment and sells at its end.
+
+    ``sd_floor`` is read by size=vol_target, here and below.
+    """
+    desk = Desk(tape, segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
     return Baseline("long_only", desk.track(np.ones(len(desk), np.int8)))
 
 
@@ -74,6 +84,7 @@ def ma_cross(
     env: EnvConfig,
     *,
     pair: tuple[int, int] | None = None,
+    sd_floor: float = 0.0,
 ) -> Baseline:
     """Return long above, short below: the pair with the best net Sharpe on ``tuned_on``.
 
@@ -81,31 +92,30 @@ def ma_cross(
 
     Args:
         tape: the bars.
-        tuned_on: where the pair is chosen: the validation segments.
+        tuned_on: where the pair is chosen: the validation segments; not read where it is given.
         segments: where it is judged.
         env: as the policy's; the holding time is not limited.
-        pair: fast and slow bars that were tuned before; nothing is tuned then.
+        pair: fast and slow bars, chosen before.
+        sd_floor: smallest trailing sd.
     """
-    if pair is not None:
-        here = Desk(tape, segments, env, max_hold_bars=FOREVER)
-        wanted = np.sign(ma_difference(tape, *pair)).astype(np.int8)
-        told: dict[str, float | int | str] = {"fast_bars": pair[0], "slow_bars": pair[1]}
-        return Baseline("ma_cross", here.track(here.at_rows(wanted)), told)
-    there = Desk(tape, tuned_on, env, max_hold_bars=FOREVER)
-    here = Desk(tape, segments, env, max_hold_bars=FOREVER)
-    best, chosen, positions = -np.inf, (0, 0), np.zeros(len(here), np.int8)
-    for fast, slow in ma_pairs():
-        wanted = np.sign(ma_difference(tape, fast, slow)).astype(np.int8)
-        sharpe = float(there.sharpe(there.at_rows(wanted)[None])[0])
-        if sharpe > best:
-            best, chosen, positions = sharpe, (fast, slow), here.at_rows(wanted)
-    setting: dict[str, float | int | str] = {
-        "fast_bars": chosen[0],
-        "slow_bars": chosen[1],
-        "sharpe_where_tuned": best,
-        "tried": len(ma_pairs()),
-    }
-    return Baseline("ma_cross", here.track(positions), setting)
+    setting: Setting = {}
+    if pair is None:
+        there = Desk(tape, tuned_on, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+        sharpes = [
+            float(there.sharpe(there.at_rows(_cross(tape, choice))[None])[0])
+            for choice in ma_pairs()
+        ]
+        best = int(np.argmax(sharpes))
+        pair = ma_pairs()[best]
+        setting = {"sharpe_where_tuned": sharpes[best], "tried": len(sharpes)}
+    here = Desk(tape, segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+    track = here.track(here.at_rows(_cross(tape, pair)))
+    return Baseline("ma_cross", track, {"fast_bars": pair[0], "slow_bars": pair[1]} | setting)
+
+
+def _cross(tape: Tape, pair: tuple[int, int]) -> NDArray[np.int8]:
+    """Return the side of the fast mean, at every tape row, int8 [bar]."""
+    return np.sign(ma_difference(tape, *pair)).astype(np.int8)
 
 
 def random_trades(
@@ -116,6 +126,7 @@ def random_trades(
     *,
     seed: int,
     draws: int = RANDOM_DRAWS,
+    sd_floor: float = 0.0,
 ) -> RandomTrades:
     """Judge random traders who hold as long and as often as the policy did.
 
@@ -131,9 +142,10 @@ def random_trades(
         env: the policy's settings.
         seed: of the draws.
         draws: how many.
+        sd_floor: smallest trailing sd.
     """
     # the runs already obey the policy's age limit, which would add exits between two of them
-    desk = Desk(tape, policy.segments, env, max_hold_bars=FOREVER)
+    desk = Desk(tape, policy.segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
     by_session = session_edge(env, tape) == "flat"
 
     def block(number: int) -> NDArray[np.int8]:

@@ -33,6 +33,8 @@ from grandmodel.features.tape import Tape
 from grandmodel.market.dataset import Dataset
 from grandmodel.market.synthetic.dataset import PathTruth
 
+Setting = dict[str, float | int | str]
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -40,7 +42,7 @@ class Reference:
 
     name: str
     track: Track
-    setting: dict[str, float | int | str] = field(default_factory=dict)
+    setting: Setting = field(default_factory=dict)
 
 
 class ReferenceDesk:
@@ -51,14 +53,20 @@ class ReferenceDesk:
         training: segments of the training split.
         judged: segments of the split to judge.
         env: the policy's settings, its longest holding time included.
+        sd_floor: smallest trailing sd, read by size=vol_target.
     """
 
     def __init__(
-        self, tape: Tape, training: Sequence[Segment], judged: Sequence[Segment], env: EnvConfig
+        self,
+        tape: Tape,
+        training: Sequence[Segment],
+        judged: Sequence[Segment],
+        env: EnvConfig,
+        sd_floor: float = 0.0,
     ) -> None:
         self.tape = tape
-        self.training = Desk(tape, training, env)
-        self.judged = Desk(tape, judged, env)
+        self.training = Desk(tape, training, env, sd_floor=sd_floor)
+        self.judged = Desk(tape, judged, env, sd_floor=sd_floor)
 
     def tune(self, signal: NDArray[np.float64], *, both_signs: bool = False) -> Tuned:
         """Return the thresholds with the best net Sharpe on the training segments.
@@ -74,18 +82,31 @@ class ReferenceDesk:
 
         return tune(hysteresis_grid(there, both_signs=both_signs), sharpe_of)
 
-    def run(self, name: str, signal: NDArray[np.float64], tuned: Tuned, **setting) -> Reference:
-        """Return the account of a tuned signal on the judged segments."""
+    def run(
+        self,
+        name: str,
+        signal: NDArray[np.float64],
+        tuned: Tuned,
+        setting: Setting | None = None,
+    ) -> Reference:
+        """Return the account of a tuned signal on the judged segments.
+
+        Args:
+            name: of the reference.
+            signal: value at each tape row, [bar].
+            tuned: its thresholds.
+            setting: what else to record.
+        """
         here = self.judged.at_rows(signal)
         targets = _segment_positions(self.judged, here, [tuned.rule])[0]
-        chosen = {
+        chosen: Setting = {
             "enter": tuned.rule.enter,
             "exit": tuned.rule.exit,
             "sign": tuned.rule.sign,
             "sharpe_where_tuned": tuned.sharpe,
             "tried": tuned.tried,
         }
-        return Reference(name, self.judged.track(targets), chosen | setting)
+        return Reference(name, self.judged.track(targets), chosen | (setting or {}))
 
 
 def _segment_positions(desk: Desk, signal: NDArray[np.float64], rules: list) -> NDArray[np.int8]:
@@ -111,7 +132,9 @@ def best_rule(desk: ReferenceDesk) -> Reference:
     signals = simple_rules(desk.tape)
     tuned = {name: desk.tune(signal, both_signs=True) for name, signal in signals.items()}
     name = max(tuned, key=lambda key: tuned[key].sharpe)
-    return desk.run("best_rule", signals[name], tuned[name], signal=name, rules=len(signals))
+    return desk.run(
+        "best_rule", signals[name], tuned[name], {"signal": name, "rules": len(signals)}
+    )
 
 
 def union_inputs(tape: Tape, union: ObservationSpec) -> InputsOf:
@@ -171,6 +194,7 @@ def compute_references(
     *,
     seed: int = 0,
     student: StudentConfig | None = None,
+    sd_floor: float = 0.0,
 ) -> dict[str, Reference]:
     """Return filter, privileged_student, return_student and best_rule of a planted market.
 
@@ -183,9 +207,15 @@ def compute_references(
         env: the policy's settings.
         seed: of the students.
         student: size and schedule of the students.
+        sd_floor: smallest trailing sd, read by size=vol_target.
+
+    Raises:
+        ValueError: for a dataset without the truth of its paths.
     """
-    desk = ReferenceDesk(tape, training, judged, env)
     truths = [truth for truth in dataset.truth or () if isinstance(truth, PathTruth)]
+    if len(truths) != len(dataset.paths):
+        raise ValueError("references need the truth of every path: only planted markets have it")
+    desk = ReferenceDesk(tape, training, judged, env, sd_floor)
     signals = {"filter": filter_signal(tape, truths)}
     inputs_of = union_inputs(tape, union)
     targets = {
@@ -201,13 +231,15 @@ def compute_references(
     return references
 
 
-def optimum(tape: Tape, segments: Sequence[Segment], env: EnvConfig) -> Reference:
+def optimum(
+    tape: Tape, segments: Sequence[Segment], env: EnvConfig, *, sd_floor: float = 0.0
+) -> Reference:
     """Return the account of a trader who knows every price: the yardstick of leaked worlds.
 
     The positions maximise the sum of net returns from fill to fill; their account is told like
     any other, the longest holding time included.
     """
-    desk = Desk(tape, segments, env)
+    desk = Desk(tape, segments, env, sd_floor=sd_floor)
     gain, unit_cost = desk.fill_returns()
     no_entry, must_be_flat = desk.entry_limits()
     targets = np.zeros(len(desk), np.int8)

@@ -9,7 +9,22 @@ from numpy.typing import NDArray
 
 from grandmodel.features.tape import Tape
 
-ENTER_QUANTILES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+ENTER_QUANTILES = (
+    0.0,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.85,
+    0.9,
+    0.95,
+    0.98,
+    1.0,
+)  # 1: never
 EXIT_FRACTIONS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
 
 

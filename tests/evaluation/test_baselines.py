@@ -68,6 +68,9 @@ def test_ma_cross_takes_the_pair_that_was_best_where_it_was_tuned():
     assert baseline.setting["tried"] == len(ma_pairs())
     assert baseline.setting["sharpe_where_tuned"] > 1.0
     assert baseline.track.equity[-1] > 100_000
+    pair = (baseline.setting["fast_bars"], baseline.setting["slow_bars"])
+    given = ma_cross(tape, [], judged, EnvConfig(), pair=pair)
+    np.testing.assert_array_equal(given.track.equity, baseline.track.equity)
     other = replace(tape, close=tape.close.clone())
     other.close[3_000:] = tape.close[3_000:].flip(0)  # what is judged has no say in the choice
     assert ma_cross(other, tuned_on, judged, EnvConfig()).setting == baseline.setting
