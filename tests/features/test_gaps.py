@@ -90,6 +90,18 @@ def test_the_last_bar_to_fill_is_the_fiftieth(make_bars, waiting, end):
     assert columns["fvg_age"][72] == 49.0
 
 
+def test_of_equal_gaps_filled_at_once_the_younger_speaks(make_bars):
+    climb = [(c, c + 1.25, c - 0.25, c + 1.0) for c in np.arange(105.0, 116.0)]
+    fall = [(116.0, 116.25, 112.0, 112.5), (112.5, 113.25, 112.0, 113.0)]
+    both = (113.0, 115.0, 101.0, 113.0)
+    columns, events = run(make_bars, quiet_then(IMPULSE, ABOVE, *climb, *fall, both))
+    assert [e[1:] for e in events if e[1] == "mitigated"] == [
+        ("mitigated", 1, 1.5),
+        ("mitigated", -1, 1.5),
+    ]
+    assert columns["fvg_mitigated_direction"][-1] == -1.0
+
+
 def naive(bars, tick):
     """Gaps as a list of small records, walked bar by bar."""
     active, rows, events = [], [], []
