@@ -19,6 +19,10 @@ class ValueNorm(nn.Module):
         enabled: False makes both directions the identity and ``update`` do nothing.
     """
 
+    moment1: Tensor
+    moment2: Tensor
+    weight: Tensor
+
     def __init__(
         self, *, rate: float = 0.05, variance_floor: float = 0.01, enabled: bool = True
     ) -> None:

@@ -1,9 +1,10 @@
 """The training step of multi-agent PPO under Lightning's manual optimisation."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch.optim import Optimizer
 
 from grandmodel.core.types import Rollout
@@ -49,7 +50,8 @@ class MappoModule(LightningModule):
     def training_step(self, rollout: Rollout, batch_index: int) -> None:
         """Targets, then epochs x minibatches of loss, backward, clip and step."""
         del batch_index
-        learner, optimizer = self.learner, self.optimizers()
+        learner = self.learner
+        optimizer = cast(LightningOptimizer, self.optimizers())
         rates = learner.config.learning_rates(self.progress)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
