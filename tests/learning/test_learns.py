@@ -67,7 +67,7 @@ def test_endless_value_is_missed_where_truncation_counts_as_termination():
 def test_central_critic_wins_where_the_reward_hangs_on_anothers_view():
     settings = {"actor_lr": 2e-3, "critic_lr": 1e-2, "gamma": 0.0, "pool_every": 0}
     hits = {
-        sees: hit_rate(trained(world("private", critic_sees=sees, seed=3, **settings), 14))
+        sees: hit_rate(trained(world("private", critic_sees=sees, seed=0, **settings), 14))
         for sees in ("state", "own")
     }
     assert hits["state"] > 0.9
