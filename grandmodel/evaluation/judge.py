@@ -5,17 +5,15 @@ agree to the last digit. Source: ``docs/definitions.md``, Judging.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from grandmodel.core.checks import require_choice
 from grandmodel.core.random import torch_stream
 from grandmodel.core.types import Segment
-from grandmodel.decision.challenger import EXECUTION_RULES, LITERAL_GATE
+from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.limits import apply_limits
 from grandmodel.decision.pool import pool_logits
 from grandmodel.decision.rules import Rule
@@ -24,11 +22,20 @@ from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward, RewardScale, StepFacts
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.evaluation.execution import (
+    ARGMAX,
+    LITERAL,
+    JudgeRule,
+    gate_rules,
+    group_rules,
+)
 from grandmodel.evaluation.judgement import Detail, Judgement
 from grandmodel.features.tape import Tape
 from grandmodel.systems.blocks import BLOCK
 from grandmodel.systems.modifiers import Adjustment
 from grandmodel.systems.team import Team
+
+__all__ = ["ARGMAX", "LITERAL", "Judge", "JudgeRule", "gate_rules"]
 
 ROWS_AT_ONCE = 1 << 17  # tape rows whose embeddings are held at a time
 LEAST_STEPS_AT_ONCE = 2_048  # so that few blocks are evaluated twice at the seams
@@ -45,31 +52,6 @@ DTYPES = {
     "proceed": torch.bool,
     "rule": torch.int8,
 }
-
-
-@dataclass(frozen=True)
-class JudgeRule:
-    """How the pooled probabilities become a target, one copy of all segments per rule."""
-
-    execute: str  # challenger | argmax | literal
-    gate: float = 1.0  # read by challenger and literal
-
-    def __post_init__(self) -> None:
-        require_choice("agent.execute", self.execute, tuple(EXECUTION_RULES))
-
-    @property
-    def label(self) -> str:
-        """Short name for tables."""
-        return self.execute if self.execute == "argmax" else f"{self.execute}@{self.gate:.2f}"
-
-
-ARGMAX = JudgeRule("argmax")
-LITERAL = JudgeRule("literal", LITERAL_GATE)
-
-
-def gate_rules(gates: Sequence[float]) -> tuple[JudgeRule, ...]:
-    """One challenger rule per gate, then argmax and the literal rule beside them."""
-    return (*(JudgeRule("challenger", float(gate)) for gate in gates), ARGMAX, LITERAL)
 
 
 class Unrewarded:
@@ -128,7 +110,7 @@ class Judge:
         self._env.cost_scale = cost_scale
         self._start = torch.tensor([s.start for s in self.segments], device=device)
         self._last = torch.tensor([s.stop - 1 for s in self.segments], device=device)
-        self._groups = _groups(self.rules, len(self.segments), device)
+        self._groups = group_rules(self.rules, len(self.segments), device)
         self._views: dict[object, MarketView] = {}
 
     @property
@@ -153,33 +135,6 @@ class Judge:
         return self._views[spec]
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Neighbouring environments that share an execution rule."""
-
-    execute: str
-    envs: slice
-    gate: Tensor  # float32 [env of the group]
-
-
-def _groups(
-    rules: tuple[JudgeRule, ...], segments: int, device: torch.device
-) -> tuple[_Group, ...]:
-    """Join neighbouring rules of one kind, so that each kind costs one call per step."""
-    groups: list[_Group] = []
-    at = 0
-    while at < len(rules):
-        end = at
-        while end < len(rules) and rules[end].execute == rules[at].execute:
-            end += 1
-        gates = torch.tensor([rule.gate for rule in rules[at:end]], dtype=torch.float32)
-        envs = slice(at * segments, end * segments)
-        gate = gates.repeat_interleave(segments).to(device)
-        groups.append(_Group(rules[at].execute, envs, gate))
-        at = end
-    return tuple(groups)
-
-
 class _Run:
     """One judgement in progress."""
 
@@ -202,7 +157,9 @@ class _Run:
         embeddings = self._by_step(team.blocked_embed_all(self.views, rows, judge.block))
         adjustment = team.adjustment([view.modifiers(rows) for view in self.views])
         adjustments = self._adjustments(adjustment, last - first)
-        kept: list[tuple[Tensor | None, ...]] = []
+        accounts: list[tuple[Tensor, ...]] = []
+        said: list[tuple[Tensor, ...]] = []
+        edges: list[tuple[Tensor | None, Tensor | None]] = []
         for embedding, adjust in zip(embeddings, adjustments, strict=True):
             seen = self.observation
             logits = team.logits_all(
@@ -210,15 +167,16 @@ class _Run:
             )
             pooled = pool_logits(logits, self.weights, team.pool)
             target, proceed, rule = self._decide(pooled, seen.position)
-            edges = (env.force_flat, env.no_entry)
+            if judge.detail:
+                edges.append((env.force_flat, env.no_entry))
+                said.append((logits, pooled, target, proceed, rule, seen.position, seen.bars_held))
             result = env.step(target)
             self.observation = result.observation
-            row = (result.equity, result.cost, result.executed, result.liquidated)
-            if judge.detail:
-                limits = (seen.position, seen.bars_held, *edges)
-                row = (*row, logits, pooled, target, proceed, rule, *limits)
-            kept.append(row)
-        self._keep(first, kept)
+            accounts.append((result.equity, result.cost, result.executed, result.liquidated))
+        columns: dict[str, Tensor] = dict(zip(ACCOUNT_COLUMNS, _stacked(accounts), strict=True))
+        if judge.detail:
+            columns |= self._told(columns["liquidated"], _stacked(said), _stacked_or_none(edges))
+        self._keep(first, last, columns)
 
     def _by_step(self, values: Tensor) -> tuple[Tensor, ...]:
         """Split rows [step x segment, ...] into steps, [segment, ...] each."""
@@ -262,43 +220,29 @@ class _Run:
         target, proceed, rule = (torch.cat(column) for column in zip(*parts, strict=True))
         return target, proceed, rule
 
-    def _keep(self, first: int, kept: list[tuple[Tensor | None, ...]]) -> None:
-        """Move the rows of a stretch into the result, [step, copy, segment, ...]."""
-        stacked = [
-            None if column[0] is None else torch.stack(column) for column in zip(*kept, strict=True)
-        ]
-        columns = dict(zip(ACCOUNT_COLUMNS, stacked[:4], strict=True))
-        if self.judge.detail:
-            columns |= self._told(columns["liquidated"], *stacked[4:])
+    def _keep(self, first: int, last: int, columns: dict[str, Tensor]) -> None:
+        """Move the columns of a stretch into the result, [step, copy, segment, ...]."""
         for name, values in columns.items():
             part = values.to(DTYPES[name]).cpu().numpy()
-            part = part.reshape(len(kept), self.copies, self.count, *part.shape[2:])
+            part = part.reshape(last - first, self.copies, self.count, *part.shape[2:])
             if name not in self.columns:
                 shape = (self.judge.steps, *part.shape[1:])
                 self.columns[name] = np.empty(shape, part.dtype)
-            self.columns[name][first : first + len(kept)] = part
+            self.columns[name][first:last] = part
 
     def _told(
-        self,
-        liquidated: Tensor,
-        logits: Tensor,
-        pooled: Tensor,
-        target: Tensor,
-        proceed: Tensor,
-        rule: Tensor,
-        position: Tensor,
-        bars_held: Tensor,
-        force_flat: Tensor | None,
-        no_entry: Tensor | None,
+        self, liquidated: Tensor, said: list[Tensor], edges: list[Tensor | None]
     ) -> dict[str, Tensor]:
         """Each agent's probabilities, and what settled each action: limits come last."""
+        logits, pooled, target, proceed, rule, position, bars_held = said
+        force_flat, no_entry = (None if edge is None else edge.flatten() for edge in edges)
         _, limit = apply_limits(
             target.flatten(),
             position.flatten(),
             bars_held.flatten(),
             self.judge.config.max_hold_bars,
-            None if force_flat is None else force_flat.flatten(),
-            None if no_entry is None else no_entry.flatten(),
+            force_flat,
+            no_entry,
             self.judge.tape.instrument.long_only,
         )
         limit = limit.view_as(rule)
@@ -330,3 +274,16 @@ class _Run:
             liquidated=turned["liquidated"],
             detail=detail,
         )
+
+
+def _stacked(rows: list[tuple[Tensor, ...]]) -> list[Tensor]:
+    """Stack the steps of each column, [step, env, ...]."""
+    return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def _stacked_or_none(rows: list[tuple[Tensor | None, Tensor | None]]) -> list[Tensor | None]:
+    """The same for columns that are absent where a limit does not exist."""
+    return [
+        None if column[0] is None else torch.stack([row for row in column if row is not None])
+        for column in zip(*rows, strict=True)
+    ]

@@ -51,7 +51,7 @@ def measure(track: Track, market: Market, sessions_per_year: float) -> Measured:
     sessions = session_rows(track, trips, market)
     values = path_metrics(sessions, sessions_per_year)
     values[:, METRICS.index("max_drawdown")] = bar_drawdown(track)
-    scalars = dict(zip(METRICS, average_paths(values), strict=True))
+    scalars: dict[str, float] = dict(zip(METRICS, average_paths(values).tolist(), strict=True))
     scalars["directional_accuracy_base"] = directional_base(trips)
     return Measured(
         track, trips, sessions, {key: number(v) for key, v in scalars.items()}, sessions_per_year

@@ -132,7 +132,7 @@ def _decisions(data: ReportData) -> str:
     rows = (data.decisions["path"] == first).to_numpy()
     segment = data.decisions.loc[rows, "segment"].iloc[-1]
     rows = rows & (data.decisions["segment"] == segment).to_numpy()
-    figure = figures.decision_figure(data.decisions[rows], data.close[rows], data.agents)
+    figure = figures.decision_figure(data.decisions.loc[rows], data.close[rows], data.agents)
     shown = min(int(rows.sum()), figures.WINDOW_DECISIONS)
     return _section(
         "Decisions on price, and who said what",
