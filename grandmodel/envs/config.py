@@ -1,6 +1,7 @@
 """Settings of the environment and of the reward, checked where they are made."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from grandmodel.core.checks import UserError, require, require_between, require_choice
 
@@ -55,6 +56,7 @@ class RewardConfig:
 
     kind: str = "net"  # net | text
     terms: dict[str, float] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)  # terms of the user's own (docs/extend.md)
     clip: float = 10.0  # bound of the net term, in sd of the instrument
     normalise: bool = False  # divide the sum of the terms by its running sd
     normalise_decay: float = 0.999  # EMA of that variance, per rollout

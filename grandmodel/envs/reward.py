@@ -3,7 +3,7 @@
 Source: `docs/definitions.md`, "Rewards".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -119,6 +119,14 @@ TERMS: dict[str, tuple[Term, tuple[str, ...]]] = {  # function, columns it reads
 }
 
 
+class OwnTerm(NamedTuple):
+    """A reward term that is not shipped."""
+
+    term: Term
+    weight: float
+    columns: tuple[str, ...] = ()  # tape columns that it reads
+
+
 class RunningScale:
     """Running sd of a reward over all environments, moved once per rollout, no mean taken off."""
 
@@ -164,27 +172,40 @@ class Reward:
         config: kind, weights, clip, normaliser.
         scale: from :func:`measure_scale` on the training stretches.
         device: where the normaliser lives.
+        own: further terms by name, added to those of the kind.
     """
 
     def __init__(
-        self, config: RewardConfig, scale: RewardScale, device: str | torch.device = "cpu"
+        self,
+        config: RewardConfig,
+        scale: RewardScale,
+        device: str | torch.device = "cpu",
+        own: Mapping[str, OwnTerm] | None = None,
     ) -> None:
         self.config = config
         self.scale = scale
+        self.own = dict(own or {})
         self.weights = {name: w for name, w in config.weights.items() if w != 0.0}
         self.running = RunningScale(config.normalise_decay, device) if config.normalise else None
 
     @classmethod
-    def fitted(cls, config: RewardConfig, tape: Tape, spans: Sequence[Stretch]) -> "Reward":
+    def fitted(
+        cls,
+        config: RewardConfig,
+        tape: Tape,
+        spans: Sequence[Stretch],
+        own: Mapping[str, OwnTerm] | None = None,
+    ) -> "Reward":
         """Return the reward with the scale of the training stretches `spans`."""
-        return cls(config, measure_scale(tape, spans), tape.close.device)
+        return cls(config, measure_scale(tape, spans), tape.close.device, own)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Tape columns that the terms read."""
-        if self.config.kind == "net":
-            return ()
-        return tuple(name for term in self.weights for name in TERMS[term][1])
+        shipped = () if self.config.kind == "net" else tuple(self.weights)
+        columns = [name for term in shipped for name in TERMS[term][1]]
+        columns += [name for own in self.own.values() for name in own.columns]
+        return tuple(dict.fromkeys(columns))
 
     def net(self, facts: StepFacts) -> tuple[Tensor, dict[str, Tensor]]:
         """Return x, float32 [env], and its companions that are logged.
@@ -215,6 +236,10 @@ class Reward:
             for name, weight in self.weights.items():
                 terms[name] = (weight * TERMS[name][0](facts, change, self.scale)).float()
             reward = torch.stack([terms[name] for name in self.weights]).sum(dim=0)
+        for name, own in self.own.items():
+            change = scaled_change(facts.pnl, facts, self.scale)
+            terms[name] = (own.weight * own.term(facts, change, self.scale)).float()
+            reward = reward + terms[name]
         if self.running is not None:
             self.running.add(reward)
             reward = (reward / self.running.sd).float()

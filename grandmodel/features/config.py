@@ -1,6 +1,7 @@
 """What can be set about features (`features.*`)."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from grandmodel.core.checks import require, require_choice
 from grandmodel.features.mlmi import (
@@ -63,6 +64,8 @@ class FeatureConfig:
     """Whether to add the level inputs that `network=temporal` reads."""
     mlmi: MlmiConfig = field(default_factory=MlmiConfig)
     synergy: SynergyConfig = field(default_factory=SynergyConfig)
+    own: dict[str, Any] = field(default_factory=dict)
+    """Indicators of the user's own by column name, built by `_target_` (docs/extend.md)."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range, naming the key."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -10,7 +11,7 @@ from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
-KINDS = ("csv", "parquet", "synthetic")
+KINDS = ("csv", "parquet", "synthetic", "custom")
 
 
 @dataclass(kw_only=True)
@@ -61,7 +62,8 @@ class SplitConfig:
 class DataConfig:
     """Where bars come from and how they are to be understood."""
 
-    kind: str = "synthetic"  # csv | parquet | synthetic
+    kind: str = "synthetic"  # csv | parquet | synthetic | custom
+    reader: dict[str, Any] | None = None  # of kind custom: docs/extend.md
     path: str | None = None  # file of kind csv or parquet
     stamp: str = "open"  # open | close: which end of a bar its time names
     timezone: str = "UTC"  # of times without one

@@ -37,6 +37,7 @@ def load_dataset(
     *,
     min_bars: int = WARMUP_BARS + EPISODE_BARS,
     whole: bool = False,
+    reader: Reader | None = None,
 ) -> Dataset:
     """Read a file into bars of the decision clock, split into training, validation and test.
 
@@ -46,16 +47,18 @@ def load_dataset(
         purge_bars: decisions removed at the end of training: the longest holding plus one.
         min_bars: warm-up plus one episode, 30-minute bars.
         whole: put all usable bars into test, for backtests of something already trained.
+        reader: reads the file in place of the shipped readers.
 
     Raises:
         UserError: what cannot be read, or is too little.
     """
     require(
-        config.kind in READERS, f"data.kind must be one of csv, parquet here, was {config.kind}"
+        reader is not None or config.kind in READERS,
+        f"data.kind must be one of {', '.join(READERS)} here, was {config.kind}",
     )
     known = isinstance(instruments, Instrument)
     instrument = instruments if known else instrument_for(None, config.path, instruments)
-    file_bars = READERS[config.kind](config, instrument)
+    file_bars = (reader or READERS[config.kind])(config, instrument)
     notes = _notes(file_bars, config)
     file_bars = _with_facts(_at_raw_level(file_bars, config))
     bars = resample(file_bars, DECISION_MINUTES)

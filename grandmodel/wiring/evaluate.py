@@ -11,11 +11,10 @@ from rich.console import Console
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
 from grandmodel.evaluation.report.tables import terminal_table
-from grandmodel.market.load import load_dataset
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging, Occasion, Subject
-from grandmodel.wiring.market import Stage, build_stage, choose_instrument, stage_of
+from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.run_config import RunCommand, from_run
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
@@ -109,10 +108,7 @@ def _backtest_stage(config: TrainConfig) -> Stage:
             episode_bars=config.env.episode_bars,
             columns=read_columns(config),
         )
-    instrument = choose_instrument(config.instrument, config.data.path)
-    dataset = load_dataset(
-        config.data, instrument, purge_bars=config.env.max_hold_bars + 1, whole=True
-    )
+    dataset = read_dataset(config, purge_bars=config.env.max_hold_bars + 1, whole=True)
     return stage_of(dataset, config, read_columns(config))
 
 

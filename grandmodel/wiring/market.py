@@ -12,6 +12,12 @@ from grandmodel.core.checks import require
 from grandmodel.core.types import Segment
 from grandmodel.evaluation.overlap import UsedSpan
 from grandmodel.features.build import load_or_build_tape
+from grandmodel.features.evidence import (
+    LEAST_SYNERGIES,
+    count_synergies,
+    has_evidence,
+    without_synergies,
+)
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
 from grandmodel.market.dataset import Dataset
@@ -19,6 +25,7 @@ from grandmodel.market.instruments import Instrument, instrument_for
 from grandmodel.market.load import load_dataset
 from grandmodel.market.splits import WARMUP_BARS, Span, cut_segments
 from grandmodel.market.synthetic.dataset import make_dataset
+from grandmodel.wiring.extend import own_reader, with_own_columns
 from grandmodel.wiring.schema import MarketSections
 from grandmodel.wiring.sections import InstrumentConfig
 
@@ -129,13 +136,16 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
             "markets bring their own instrument, set data.cost_bps for its costs",
         )
         return make_dataset(config.data)
-    instrument = choose_instrument(config.instrument, config.data.path)
-    return load_dataset(
-        config.data,
-        instrument,
-        purge_bars=max_hold_bars + 1,
-        min_bars=WARMUP_BARS + episode_bars + 1,
+    return read_dataset(
+        config, purge_bars=max_hold_bars + 1, min_bars=WARMUP_BARS + episode_bars + 1
     )
+
+
+def read_dataset(config: MarketSections, **settings: Any) -> Dataset:
+    """Read the bars of a file; ``settings`` are those of :func:`load_dataset`."""
+    instrument = choose_instrument(config.instrument, config.data.path)
+    reader = own_reader(config.data.reader) if config.data.kind == "custom" else None
+    return load_dataset(config.data, instrument, reader=reader, **settings)
 
 
 def build_stage(
@@ -156,6 +166,7 @@ def stage_of(dataset: Dataset, config: MarketSections, columns: Sequence[str] = 
     Raises:
         UserError: a column that will be read does not exist.
     """
+    dataset = with_own_columns(dataset, config.features.own)
     cache = Path(config.paths.cache) if config.data.cache else None
     tape = load_or_build_tape(dataset, config.features, cache)
     missing = [name for name in columns if name not in tape.columns]
@@ -164,4 +175,12 @@ def stage_of(dataset: Dataset, config: MarketSections, columns: Sequence[str] = 
         f"agent.members: there is no column {', '.join(missing)}; the tape has "
         f"{', '.join(tape.columns)}",
     )
+    train = dataset.splits.get("train", ())
+    if not dataset.synthetic and train and not has_evidence(tape, train):
+        note = (
+            f"synergy: no evidence possible, {count_synergies(tape, train)} in the training bars "
+            f"({LEAST_SYNERGIES} are needed); its columns are 0"
+        )
+        dataset = replace(dataset, notes=(*dataset.notes, note))
+        tape = without_synergies(tape)
     return Stage(dataset, tape)

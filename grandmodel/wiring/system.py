@@ -19,6 +19,7 @@ from grandmodel.learning.seats import Seats
 from grandmodel.learning.value_norm import ValueNorm
 from grandmodel.systems.config import AgentConfig
 from grandmodel.systems.team import Team, build_team, member_spec
+from grandmodel.wiring.extend import own_terms
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.schema import TrainConfig
 
@@ -74,7 +75,8 @@ def build_system(config: TrainConfig) -> Team:
 
 def fitted_reward(config: TrainConfig, stage: Stage) -> Reward:
     """Build the reward with its scale measured on the training bars alone."""
-    return Reward.fitted(config.reward, stage.tape, stage.segments("train", 1))
+    own = own_terms(config.reward.own)
+    return Reward.fitted(config.reward, stage.tape, stage.segments("train", 1), own)
 
 
 def build_learner(

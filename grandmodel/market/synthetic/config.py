@@ -20,9 +20,9 @@ class SyntheticConfig:
     leak: str = "none"  # none | all | one: which agents see the planted look into the future
     seed: int = 0
     train_bars: int = 200_000
-    validation_paths: int = 1
+    validation_paths: int = 4
     validation_bars: int = 20_000
-    test_paths: int = 1
+    test_paths: int = 8
     test_bars: int = 30_000
     warmup_bars: int = 600  # of each path: known to the features, never decided on
     drift_bp: float = 1.5  # expected simple return per bar in a trend
