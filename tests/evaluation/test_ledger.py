@@ -74,7 +74,7 @@ def test_a_broken_line_is_named(tmp_path):
 
 def _append_many(path, seed):
     for _ in range(20):
-        Ledger(path).append("train", trial(seed=seed), NET, close_time_ns=CLOSES, run="r" * 500)
+        Ledger(path).append("train", trial(seed=seed), NET, close_time_ns=CLOSES, run="r" * 30_000)
 
 
 def test_two_writers_never_mix_their_lines(tmp_path):
@@ -101,6 +101,7 @@ def test_overlapping_bars_are_refused_in_one_sentence():
     assert "data.start=1970-05-02" in said
     assert refusal(span(120, 150, "backtest"), used) is None
     assert refusal(span(0, 100, "backtest", "ES"), used) is None
+    assert refusal(span(10, 20, "backtest"), [span(20, 30)]) is None
 
 
 def test_bars_of_the_test_split_count_as_an_opening():

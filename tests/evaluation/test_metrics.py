@@ -172,6 +172,17 @@ def test_liquidation_closes_a_round_trip_inside_its_bar(golden):
     assert list(trades["bars_held"]) == [2]
 
 
+def test_the_cost_of_a_reversal_is_split_by_the_units_of_each_side():
+    market = market_of([100.0] * 4, [100.0] * 4, [0] * 4)
+    one, cost = Segment(0, 4), np.array([1.0, 4.0, 3.0])
+    track = track_from_rows(
+        market, [one], [np.arange(3)], [1_000.0 - np.cumsum(cost)], [np.zeros(3)], [cost],
+        [np.array([1, -1, 0], np.int8)], quantity=[np.array([10.0, -30.0, 0.0])],
+        capital=1_000.0, compounding=False,
+    )  # fmt: skip
+    assert list(measure(track, market, 252.0).trips.cost) == pytest.approx([2.0, 6.0])
+
+
 def test_chance_accuracy_follows_sides_and_rises(golden):
     market, track = golden
     trips = measure(track, market, 252.0).trips
