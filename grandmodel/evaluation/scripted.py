@@ -194,9 +194,8 @@ class Desk:
 def _market_arrays(tape: Tape, env: EnvConfig, sd_floor: float) -> tuple[NDArray, ...]:
     """Open, high, low, close, market and forced cost by row; exposure, empty where it is 1."""
     costs = unit_costs(tape)
-    exposure = np.empty(0)
-    if env.size == "vol_target":
-        exposure = target_exposure(env, tape, sd_floor, 0, len(tape)).numpy()
+    scale = target_exposure(env, tape, sd_floor, 0, len(tape))
+    exposure = np.empty(0) if scale is None else scale.numpy()
     prices = (tape.open, tape.high, tape.low, tape.close, costs.market, costs.forced)
     return (*(np.ascontiguousarray(values.numpy()) for values in prices), exposure)
 

@@ -33,6 +33,9 @@ class StudentConfig:
 class Student(nn.Module):
     """Standardise, hidden layers with ReLU, one number: the expected return of the next bar."""
 
+    mean: Tensor
+    sd: Tensor
+
     def __init__(self, inputs: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))
