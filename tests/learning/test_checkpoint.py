@@ -27,6 +27,16 @@ def test_equal_states_give_equal_bytes_whatever_the_name(tmp_path):
     assert (tmp_path / "last.ckpt").read_bytes() == (tmp_path / "best.ckpt").read_bytes()
 
 
+def test_bytes_do_not_depend_on_which_objects_are_the_same(tmp_path):
+    one, other = "gate", "".join(["ga", "te"])
+    tensor = torch.arange(3.0)
+    shared = {"state_dict": {one: tensor, "b": tensor}, "names": [one, one]}
+    copied = {"state_dict": {other: tensor.clone(), "b": tensor.clone()}, "names": [one, other]}
+    for name, state in (("a.ckpt", shared), ("b.ckpt", copied)):
+        checkpoint.save(tmp_path / name, state)
+    assert (tmp_path / "a.ckpt").read_bytes() == (tmp_path / "b.ckpt").read_bytes()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
 def test_truncated_file_is_refused_in_one_sentence(tmp_path, share):
     path = tmp_path / "last.ckpt"

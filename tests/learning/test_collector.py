@@ -112,6 +112,10 @@ def test_final_observation_is_the_one_before_the_reset():
     assert torch.equal(rollout.final_bar[:-1][cut], rollout.bar[:-1][cut] + 1)
     assert torch.equal(rollout.final_bar[:-1][~cut], rollout.bar[1:][~cut])
     assert (rollout.account[1:][cut] == 0).all()  # the next row is another episode's
+    position = rollout.final_account[..., 0]
+    own = rollout.action - 1
+    assert torch.equal(position, own.float())
+    assert position[:-1][cut].any()
 
 
 def test_costs_are_those_of_the_curriculum():

@@ -106,9 +106,17 @@ def test_bf16_trains_and_collects_under_the_same_precision(tmp_path):
         return loss
 
     made.learner._policy_loss = noted
+    acting, under = made.seats.acting, []
+
+    def acting_noted(masks):
+        under.append(torch.is_autocast_enabled("cpu"))
+        return acting(masks)
+
+    made.seats.acting = acting_noted
     before = fingerprint(made.team)
     train(made, tmp_path, 2, precision="bf16-mixed")
     assert fingerprint(made.team) != before
+    assert under == [True, True]
     assert ratios[0] < 1e-4
     assert max(ratios) > 1e-4  # updates within a rollout do move the probabilities
 
@@ -158,6 +166,7 @@ def test_gradients_are_clipped_after_the_unscale():
     scaled, scaled_norms, scaled_optimiser = scaled_training(torch.amp.GradScaler("cpu"))
     assert optimiser.param_groups[0]["fused"]
     assert not scaled_optimiser.param_groups[0]["fused"]  # a fused step would unscale too late
+    assert all("gradient/critic" in m.learner.statistics.means() for m in (plain, scaled))
     assert scaled_norms == pytest.approx(norms, rel=1e-3)
     assert fingerprint(scaled.team) == pytest.approx(fingerprint(plain.team), rel=1e-4)
 

@@ -37,7 +37,7 @@ def test_cut_of_nothing_is_nothing(tmp_path):
 
 def test_tensorboard_events_after_the_checkpoint_are_removed(tmp_path):
     logger = TensorBoardLogger(str(tmp_path), name="tb", version="")
-    for step in (10, 20, 30):
+    for step in (10, 20, 30, 40):
         logger.log_metrics({"loss": float(step)}, step=step)
     logger.finalize("success")
     (path,) = tmp_path.rglob("events.out.tfevents.*")
