@@ -145,9 +145,10 @@ def test_a_round_trip_by_hand():
     assert track.equity[-1] == pytest.approx(100_000 - 2 * fee)
 
 
-def test_session_returns_and_sharpe_are_those_of_the_metrics():
+@pytest.mark.parametrize("cut", [138, 150])  # at a session's edge and inside a session
+def test_session_returns_and_sharpe_are_those_of_the_metrics(cut):
     tape = rough_tape()
-    segments = halves(tape, 3)
+    segments = [Segment(0, cut), Segment(cut, 700), Segment(700, 1_400, path=1)]
     desk = Desk(tape, segments, EnvConfig(max_hold_bars=30))
     rng = np.random.default_rng(3)
     targets = np.stack([sticky_targets(rng, len(desk)) for _ in range(5)])
