@@ -23,6 +23,7 @@ class EvaluationConfig:
     seed: int = 0  # of resampling and random trades; never the learner's
     block: int = 256  # rows per block of a trunk's batch
     report: bool = True  # draw report.html
+    references: bool = True  # on planted markets: what the same inputs allow
 
     def __post_init__(self) -> None:
         if self.segments is not None:

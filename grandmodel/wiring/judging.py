@@ -149,7 +149,7 @@ class Judging:
         return Rivals(measured, settings, random_p, self._references())
 
     def _references(self) -> dict[str, Reference]:
-        if not self.occasion.references:
+        if not (self.occasion.references and self.config.evaluation.references):
             return {}
         tape, env, dataset = self.stage.tape, self.config.env, self.stage.dataset
         segments = self.occasion.segments

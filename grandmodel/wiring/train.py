@@ -9,8 +9,11 @@ from rich.console import Console
 
 from grandmodel.core.checks import require
 from grandmodel.envs.reward import Reward
+from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.learning import checkpoint
+from grandmodel.learning.algorithms.mappo import Mappo
+from grandmodel.learning.collector import Collector
 from grandmodel.learning.lightning.fit import FitPlan, FitResult, fit
 from grandmodel.systems.team import Team
 from grandmodel.wiring.compose import typed
@@ -42,6 +45,9 @@ class Training:
     stage: Stage
     team: Team
     reward: Reward
+    collector: Collector
+    learner: Mappo
+    validator: Validator
 
 
 def run_training(
@@ -89,7 +95,11 @@ def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Tra
     team = build_system(config)
     if config.init_from is not None:
         _start_from(config.init_from, team)
-    return Training(config, stage, team.to(device), fitted_reward(config, stage))
+    team = team.to(device)
+    reward = fitted_reward(config, stage)
+    collector, learner = build_learner(config, stage, team, reward)
+    validator = build_validator(config, stage, reward.scale.sd_floor, detail=False)
+    return Training(config, stage, team, reward, collector, learner, validator)
 
 
 def _start_from(run: str, team: Team) -> None:
@@ -119,14 +129,10 @@ def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
 def _fit(
     training: Training, folder: RunFolder, raw: DictConfig, console: Console, *, resume: bool
 ) -> FitResult:
-    config = training.config
-    collector, learner = build_learner(config, training.stage, training.team, training.reward)
-    validator = build_validator(
-        config, training.stage, training.reward.scale.sd_floor, detail=False
-    )
+    config, learner = training.config, training.learner
 
     def validate(team: Team) -> dict[str, float | int | str | None]:
-        found = validator(team)
+        found = training.validator(team)
         return {
             "score": found.sharpe,
             **found.scalars(),
@@ -139,7 +145,7 @@ def _fit(
     loggers = build_loggers(config.logger, folder, raw, resume=resume)
     plan = FitPlan(
         learner=learner,
-        collector=collector,
+        collector=training.collector,
         total_steps=config.total_steps,
         folder=last.parent,
         validate=validate,

@@ -144,15 +144,15 @@ def test_textured_world_clusters_breathes_and_trades():
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
-        ({"world": "sunny"}, "data.synthetic.world"),
-        ({"leak": "some"}, "data.synthetic.leak"),
-        ({"train_bars": 600}, "data.synthetic.train_bars"),
-        ({"test_paths": 0}, "data.synthetic.test_paths"),
-        ({"train_bars": 3_000_000}, "data.synthetic asks for"),
-        ({"sd_bp": 0.0}, "data.synthetic.sd_bp"),
-        ({"mean_duration_bars": 1.0}, "data.synthetic.mean_duration_bars"),
-        ({"cost_bps": -1.0}, "data.synthetic.cost_bps"),
-        ({"warmup_bars": -1}, "data.synthetic.warmup_bars"),
+        ({"world": "sunny"}, "data.world"),
+        ({"leak": ""}, "data.leak"),
+        ({"train_bars": 600}, "data.train_bars"),
+        ({"test_paths": 0}, "data.test_paths"),
+        ({"train_bars": 3_000_000}, "data asks for"),
+        ({"sd_bp": 0.0}, "data.sd_bp"),
+        ({"mean_duration_bars": 1.0}, "data.mean_duration_bars"),
+        ({"cost_bps": -1.0}, "data.cost_bps"),
+        ({"warmup_bars": -1}, "data.warmup_bars"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(settings, key):

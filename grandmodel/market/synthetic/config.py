@@ -1,11 +1,10 @@
-"""What a synthetic market is made of: the `data.synthetic` part of the configuration."""
+"""What a synthetic market is made of: the planted-world part of the configuration."""
 
 from dataclasses import dataclass
 
 from grandmodel.core.checks import require, require_between, require_choice
 
 WORLDS = ("regimes", "half_cost", "textured", "random_walk")
-LEAKS = ("none", "all", "one")
 LATEST_TOTAL_BARS = 3_000_000  # one calendar runs through all paths and must end before 2262
 
 
@@ -17,7 +16,7 @@ class SyntheticConfig:
     """
 
     world: str = "regimes"  # regimes | half_cost | textured | random_walk
-    leak: str = "none"  # none | all | one: which agents see the planted look into the future
+    leak: str = "none"  # none | all | the one agent that sees the planted look into the future
     seed: int = 0
     train_bars: int = 200_000
     validation_paths: int = 4
@@ -36,31 +35,31 @@ class SyntheticConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""
-        require_choice("data.synthetic.world", self.world, WORLDS)
-        require_choice("data.synthetic.leak", self.leak, LEAKS)
+        require_choice("data.world", self.world, WORLDS)
+        require(bool(self.leak), "data.leak must be none, all or the name of an agent, was empty")
         for key in ("train_bars", "validation_bars", "test_bars"):
             value = getattr(self, key)
             floor = self.warmup_bars + 2
-            require(value >= floor, f"data.synthetic.{key} must be at least {floor}, was {value}")
+            require(value >= floor, f"data.{key} must be at least {floor}, was {value}")
         for key in ("validation_paths", "test_paths"):
             value = getattr(self, key)
-            require(value >= 1, f"data.synthetic.{key} must be at least 1, was {value}")
+            require(value >= 1, f"data.{key} must be at least 1, was {value}")
         require(
             self.warmup_bars >= 0,
-            f"data.synthetic.warmup_bars must not be negative, was {self.warmup_bars}",
+            f"data.warmup_bars must not be negative, was {self.warmup_bars}",
         )
         require(
             self.total_bars <= LATEST_TOTAL_BARS,
-            f"data.synthetic asks for {self.total_bars} bars in all, at most {LATEST_TOTAL_BARS} "
+            f"data asks for {self.total_bars} bars in all, at most {LATEST_TOTAL_BARS} "
             "fit the calendar: lower train_bars, validation_paths, test_paths or their bars",
         )
         for key in ("sd_bp", "quiet_factor", "volatile_factor", "start_price"):
-            require_between(f"data.synthetic.{key}", getattr(self, key), 0.0, float("inf"))
+            require_between(f"data.{key}", getattr(self, key), 0.0, float("inf"))
         for key in ("cost_bps", "edge_share", "drift_bp"):
             value = getattr(self, key)
-            require_between(f"data.synthetic.{key}", value, 0.0, 1_000.0, closed="low")
+            require_between(f"data.{key}", value, 0.0, 1_000.0, closed="low")
         duration = self.mean_duration_bars
-        require_between("data.synthetic.mean_duration_bars", duration, 1.0, float("inf"))
+        require_between("data.mean_duration_bars", duration, 1.0, float("inf"))
 
     @property
     def total_bars(self) -> int:

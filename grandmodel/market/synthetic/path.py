@@ -85,7 +85,7 @@ def draw_path(
     Args:
         law: regimes with drift and sd.
         bars: length of the path.
-        seed: `data.synthetic.seed`.
+        seed: `data.seed`.
         name: name of the path; each path has streams of its own.
         start_price: open of the first bar.
         texture: volatility clustering, seasonality and volume, or None for constant volume.

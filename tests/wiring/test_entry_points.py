@@ -1,0 +1,220 @@
+"""The entry points as a user meets them: files, statuses, sentences."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import SMALL, call, start
+
+FILES = {
+    "config.yaml", "overrides.txt", "run.json", "metrics.json", "equity.parquet", "trades.parquet",
+    "decisions.parquet", "report.html", "train.log", "learning.csv", "quality.csv",
+}  # fmt: skip
+SCALARS = (
+    "sharpe", "total_return", "max_drawdown", "profit_factor", "win_rate", "trades", "turnover",
+    "exposure", "directional_accuracy", "cost_paid", "env_steps", "env_steps_per_s", "seconds",
+    "split", "verdict", "verdict_reason",
+)  # fmt: skip
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def timeless(folder: Path) -> dict:
+    found = metrics(folder)
+    return {k: v for k, v in found.items() if k not in ("seconds", "env_steps_per_s")}
+
+
+def named(output: str, home: Path) -> Path:
+    return home / output.rstrip().splitlines()[-1].removeprefix("run: ")
+
+
+def test_a_run_folder_holds_everything(run: Path) -> None:
+    assert {path.name for path in run.iterdir() if path.is_file()} == FILES
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    found = metrics(run)
+    assert set(SCALARS) <= set(found)
+    assert {"flat", "long_only", "ma_cross"} <= set(found["baselines"])
+    assert set(found["references"]) == {
+        "filter", "privileged_student", "return_student", "best_rule",
+    }  # fmt: skip
+    assert found["split"] == "test"
+    assert found["baselines"]["flat"]["total_return"] == 0.0
+
+
+def test_tables_agree_with_the_metrics(run: Path) -> None:
+    equity = pd.read_parquet(run / "equity.parquet")
+    trades = pd.read_parquet(run / "trades.parquet")
+    decisions = pd.read_parquet(run / "decisions.parquet")
+    assert len(equity) == len(decisions)
+    assert np.isclose(trades["pnl_net"].sum(), (equity["pnl_gross"] - equity["cost"]).sum())
+    assert np.allclose(decisions[["p_bear", "p_neutral", "p_bull"]].sum(axis=1), 1.0, atol=1e-5)
+    assert str(decisions["timestamp"].dtype).endswith("UTC]")
+    assert set(decisions["action"].unique()) <= {-1, 0, 1}
+
+
+def test_checkpoints_hold_weights_only(run: Path) -> None:
+    state = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert "state_dict" in state
+
+
+def test_validation_is_repeated_to_the_last_digit(run: Path, home: Path) -> None:
+    done = call("evaluate.py", home, f"run={run}", "split=validation", "evaluation.report=false")
+    assert done.returncode == 0, done.stderr
+    state = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert metrics(named(done.stdout, home))["sharpe"] == state["validations"][-1]["score"]
+
+
+def test_the_test_split_is_judged_as_after_training(run: Path, home: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    done = call("evaluate.py", home, f"run={run}", "evaluation.report=false")
+    assert done.returncode == 0, done.stderr
+    again, first = metrics(named(done.stdout, home)), metrics(run)
+    assert again["sharpe"] == first["sharpe"]
+    assert again["baselines"]["ma_cross"]["sharpe"] == first["baselines"]["ma_cross"]["sharpe"]
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+
+def test_a_ledger_line_for_everything(run: Path, home: Path) -> None:
+    lines = (home / "outputs" / "ledger.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["kind"] == "train"
+    assert json.loads(lines[0])["run"].endswith("whole")
+
+
+def bars_file(folder: Path, seed: int, start: str, rows: int = 6_000) -> Path:
+    generator = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(generator.normal(0.0, 1e-3, rows)))
+    opens = np.concatenate([[100.0], close[:-1]])
+    file = folder / f"walk_{seed}.csv"
+    pd.DataFrame(
+        {
+            "time": pd.date_range(start, periods=rows, freq="30min", tz="UTC"),
+            "open": opens,
+            "high": np.maximum(opens, close) * 1.0004,
+            "low": np.minimum(opens, close) * 0.9996,
+            "close": close,
+            "volume": 1.0,
+        }
+    ).to_csv(file, index=False)
+    return file
+
+
+def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
+    file = bars_file(home, 5, "2020-01-01")
+    where = "hydra.run.dir=outputs/train/own"
+    done = call(
+        "train.py", home, *SMALL, "data=csv", f"data.path={file}", where, "total_steps=2048"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "data quality" in done.stdout
+    own = home / "outputs" / "train" / "own"
+    assert metrics(own)["split"] == "validation"
+    assert metrics(own)["verdict"] == "cannot tell"
+    again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={file}")
+    assert again.returncode == 2
+    assert "allow_overlap=true" in again.stderr
+    later = bars_file(home, 6, "2021-01-01")
+    tested = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={later}")
+    assert tested.returncode == 0, tested.stderr
+    assert metrics(named(tested.stdout, home))["split"] == "backtest"
+
+
+def test_ctrl_c_and_resume_end_like_an_unbroken_run(run: Path, home: Path) -> None:
+    folder = home / "outputs" / "train" / "killed"
+    where = f"hydra.run.dir={folder}"
+    process = start("train.py", home, *SMALL, "callbacks.checkpoint_every_s=0", where)
+    last = folder / "checkpoints" / "last.ckpt"
+    while not last.exists() and process.poll() is None:
+        pass
+    process.kill()
+    process.communicate()
+    assert not (folder / "metrics.json").exists()
+    done = call("train.py", home, f"resume={folder}")
+    assert done.returncode == 0, done.stderr
+    for name in ("best.ckpt", "last.ckpt"):
+        ours = torch.load(folder / "checkpoints" / name, weights_only=True)["state_dict"]
+        whole = torch.load(run / "checkpoints" / name, weights_only=True)["state_dict"]
+        assert all(torch.equal(ours[key], whole[key]) for key in whole)
+    assert timeless(folder) == timeless(run)
+    assert (folder / "learning.csv").read_bytes() == (run / "learning.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("trainer=gpu",), ("trainer.accelerator=gpu",)),
+        (("data=csv", "data.path=nothing.csv"), ("nothing.csv",)),
+        (("hydra.run.dir=outputs/train/whole",), ("already holds a run", "resume=")),
+        (("data.leak=nobody",), ("data.leak", "nobody", "mlmi")),
+        (("agent.members.mlmi.inputs=[wizardry]",), ("wizardry", "mlmi_value")),
+        (("logger=wandb",), ("logger.mode=online", "WANDB_API_KEY")),
+        (("env.episode_bars=100000",), ("env.episode_bars", "100000")),
+    ],
+)
+def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tuple) -> None:
+    if arguments == ("trainer=gpu",) and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    before = sorted((home / "outputs" / "train").iterdir())
+    done = call("train.py", home, *SMALL, *arguments)
+    refused(done, words)
+    assert sorted((home / "outputs" / "train").iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "words"),
+    [
+        ("evaluate.py", (), ("run= is missing",)),
+        ("evaluate.py", ("run=nowhere",), ("run=nowhere", "not a folder")),
+        ("evaluate.py", ("run=outputs",), ("run=outputs", "config.yaml")),
+        ("evaluate.py", ("run={run}", "split=train"), ("split", "train")),
+        ("evaluate.py", ("run={run}", "algorithm.gamma=0.9"), ("algorithm.gamma",)),
+        ("evaluate.py", ("run={run}", "agent.gate=7"), ("agent.gate", "7")),
+        ("backtest.py", ("run={run}", "data=csv"), ("data.path",)),
+        ("train.py", ("resume=nowhere",), ("resume=nowhere",)),
+        ("train.py", ("resume={run}", "algorithm.gamma=0.9"), ("algorithm.gamma", "init_from=")),
+        ("train.py", ("init_from=nowhere",), ("init_from=nowhere",)),
+    ],
+)
+def test_bad_input_beside_a_run(
+    run: Path, home: Path, script: str, arguments: tuple, words: tuple
+) -> None:
+    done = call(script, home, *(text.format(run=run) for text in arguments))
+    refused(done, words)
+
+
+def refused(done, words: tuple) -> None:
+    assert done.returncode == 2, done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_truncated_checkpoint_and_one_of_another_agent(run: Path, home: Path) -> None:
+    copy = home / "outputs" / "train" / "copy"
+    shutil.copytree(run, copy)
+    best = copy / "checkpoints" / "best.ckpt"
+    best.write_bytes(best.read_bytes()[:1000])
+    refused(call("evaluate.py", home, f"run={copy}"), ("best.ckpt", "truncated"))
+    shutil.copy(run / "checkpoints" / "best.ckpt", best)
+    config = copy / "config.yaml"
+    config.write_text(config.read_text().replace("head: 64", "head: 32"))
+    refused(call("evaluate.py", home, f"run={copy}"), ("another agent or network",))
+    shutil.rmtree(copy)
+
+
+def test_a_multirun_ends_with_one_table(home: Path) -> None:
+    done = call(
+        "train.py", home, "-m", *SMALL, "total_steps=2048", "seed=0,1",
+        "agent.active=[mlmi,nwrqk,regime],[mlmi,nwrqk]", "evaluation.report=false",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = named(done.stdout, home)
+    assert folder.parent.name == "sweep"
+    assert len(list(folder.glob("*/metrics.json"))) == 4
+    assert "agent.active=[mlmi,nwrqk]" in done.stdout.replace("\n", "")
