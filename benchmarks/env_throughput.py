@@ -70,7 +70,7 @@ class PlainEnv(gym.Env):
         self.atr = tape.atr14.tolist()
         self.last = tape.last_of_session.tolist()
 
-    def reset(self, *, seed=None, options=None):  # noqa: ARG002
+    def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.bar = int(self.np_random.integers(len(self.closes) - EPISODE_BARS - 1))
         self.end = self.bar + EPISODE_BARS

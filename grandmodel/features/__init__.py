@@ -1,0 +1,1 @@
+"""Indicators of closed bars, the named columns made of them, and the tape that holds them."""

@@ -289,7 +289,7 @@ class Rivals:
     """What the team is compared with."""
 
     baselines: dict[str, Measured]
-    settings: dict[str, Mapping[str, Any]]
+    settings: Mapping[str, Mapping[str, Any]]
     random_p: float | None
     references: dict[str, Reference]
 

@@ -2,6 +2,7 @@
 
 import netrc
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,7 @@ def _wandb(config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: 
     """Start or continue a run of Weights & Biases; its id is kept in ``run.json``."""
     os.environ.setdefault("WANDB_SILENT", "true")
     known = folder.read_run_json().get("wandb_id") if resume else None
-    run_id = known or wandb.util.generate_id()
+    run_id = known or secrets.token_hex(4)
     folder.write_run_json(wandb_id=run_id)
     settings = OmegaConf.to_container(raw, resolve=True)
     run = wandb.init(

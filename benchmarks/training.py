@@ -1,0 +1,300 @@
+"""Whole training side by side with Stable-Baselines3 PPO, in one run, as ratios.
+
+    python benchmarks/training.py speed             environment steps per second of training
+    python benchmarks/training.py reach [--limit S] seconds to half of the student's Sharpe
+
+Both sides train one agent on the same bars, columns, costs and reward; Stable-Baselines3 goes
+through the Gymnasium adapter. Needs the extra `bench`. Results go to benchmarks/results/.
+"""
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv, flat_observation
+from grandmodel.envs.market_env import MarketEnv
+from grandmodel.envs.observation import MarketView
+from grandmodel.envs.starts import SegmentStarts
+from grandmodel.evaluation.calibration import Validator
+from grandmodel.evaluation.judgement import Judgement
+from grandmodel.evaluation.track import Market
+from grandmodel.learning.lightning.fit import FitPlan, fit
+from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.judging import build_validator
+from grandmodel.wiring.market import Stage, build_stage
+from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.system import build_learner, build_system, fitted_reward
+
+RESULTS = Path(__file__).parent / "results"
+PEER_NETWORK = ["network.trunk=[256,128]", "network.head=64", "network.critic.hidden=[256,128,64]"]
+EQUAL = ["agent=strategic_single", *PEER_NETWORK, "algorithm.kl_target=null", "algorithm.epochs=10"]
+LAYERS = {"pi": [256, 128, 64], "vf": [256, 128, 64]}
+STUDENT_SHARE = 0.5
+
+
+class BatchedVecEnv(VecEnv):
+    """A Gymnasium vector environment in the form that Stable-Baselines3 expects."""
+
+    def __init__(self, env: VectorEnv) -> None:
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self.env = env
+        self._actions = np.zeros(env.num_envs, np.int64)
+
+    def reset(self) -> np.ndarray:
+        return self.env.reset()[0]
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict]]:
+        seen, reward, terminated, truncated, info = self.env.step(self._actions)
+        done = terminated | truncated
+        infos: list[dict] = [{} for _ in range(self.num_envs)]
+        for index in np.flatnonzero(done):
+            infos[index] = {
+                "terminal_observation": info["final_obs"][index],
+                "TimeLimit.truncated": bool(truncated[index]),
+            }
+        return seen, reward, done, infos
+
+    def close(self) -> None:
+        self.env.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        return [getattr(self.env, attr_name, None)] * self.num_envs
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        setattr(self.env, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kw: Any) -> list[Any]:
+        raise NotImplementedError(method_name)
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        return [False] * self.num_envs
+
+
+class Bench:
+    """One configuration with its bars, and both trainers on it."""
+
+    def __init__(self, overrides: list[str]) -> None:
+        self.config = typed(compose("train", overrides), TrainConfig)
+        env = self.config.env
+        self.stage: Stage = build_stage(
+            self.config, max_hold_bars=env.max_hold_bars, episode_bars=env.episode_bars
+        )
+        self.reward = fitted_reward(self.config, self.stage)
+        self.spans = self.stage.segments("train", 1)
+        self.spec = build_system(self.config).specs[0]
+
+    def ours(self, total_steps: int, validate: Callable | None = None, every: int = 0) -> float:
+        """Train with this project; return seconds."""
+        team = build_system(self.config)
+        reward = fitted_reward(self.config, self.stage)
+        collector, learner = build_learner(self.config, self.stage, team, reward)
+        with tempfile.TemporaryDirectory() as folder:
+            plan = FitPlan(
+                learner=learner,
+                collector=collector,
+                total_steps=total_steps,
+                folder=Path(folder),
+                validate=validate,
+                validate_every=every,
+                progress=False,
+                checkpoint_seconds=1e9,
+            )
+            return fit(plan).seconds
+
+    def peer(self, *, batched: int | None, usual: bool, minibatch: int = 4096) -> PPO:
+        """Return Stable-Baselines3's PPO on the same market."""
+        args = (self.stage.tape, self.spec, self.config.env, self.reward, self.spans)
+        if batched is None:
+            env: VecEnv = DummyVecEnv([lambda k=k: GymMarketEnv(*args, seed=k) for k in range(8)])
+        else:
+            env = BatchedVecEnv(GymVectorMarketEnv(*args, n_envs=batched))
+        if usual:
+            return PPO("MlpPolicy", env, seed=0, device="cpu")
+        algorithm = self.config.algorithm
+        return PPO(
+            "MlpPolicy",
+            env,
+            seed=0,
+            device="cpu",
+            n_steps=algorithm.rollout_steps if batched else 2048,
+            batch_size=minibatch,
+            n_epochs=algorithm.epochs,
+            gamma=algorithm.gamma,
+            gae_lambda=algorithm.gae_lambda,
+            learning_rate=algorithm.actor_lr,
+            policy_kwargs={"net_arch": LAYERS, "activation_fn": torch.nn.ReLU},
+        )
+
+    def sharpe_of_peer(self, model: PPO) -> float:
+        """Net Sharpe of the peer's likeliest actions on the validation paths."""
+        segments = self.stage.segments("validation", 64)
+        starts = SegmentStarts(segments, 1, "cpu")
+        generator = torch.Generator().manual_seed(0)
+        env = MarketEnv(
+            self.stage.tape, self.config.env, self.reward, starts=starts, generator=generator
+        )
+        view = MarketView(self.stage.tape, self.spec)
+        seen = env.reset()
+        rows = []
+        for _ in range(starts.steps):
+            action, _ = model.predict(flat_observation(view, seen).numpy(), deterministic=True)
+            result = env.step(torch.as_tensor(action, dtype=torch.int64) - 1)
+            seen = result.observation
+            rows.append((result.equity.numpy(), result.cost.numpy(), result.executed.numpy()))
+        equity, cost, held = (np.stack(column, axis=1)[None] for column in zip(*rows, strict=True))
+        judged = Judgement(
+            segments=tuple(segments),
+            rules=("peer",),
+            gates=(0.0,),
+            capital=self.config.env.capital,
+            compounding=True,
+            max_hold_bars=self.config.env.max_hold_bars,
+            equity=equity,
+            cost=cost,
+            position=held.astype(np.int8),
+            liquidated=np.zeros(held.shape, np.bool_),
+            detail=None,
+        )
+        market = Market.of(self.stage.tape)
+        return float(judged.sharpes(market, self.stage.sessions_per_year)[0])
+
+
+def timed_peer(model: PPO, steps: int) -> float:
+    """Seconds of training for ``steps`` environment steps, a first rollout not counted."""
+    rollout = model.n_steps * model.n_envs
+    model.learn(rollout)
+    began = time.perf_counter()
+    model.learn(steps, reset_num_timesteps=False)
+    return (time.perf_counter() - began) / (-(-steps // rollout) * rollout) * steps
+
+
+def speed(console: Console) -> dict[str, float]:
+    """Environment steps per second of whole training, this project beside the peer."""
+    found: dict[str, float] = {}
+    for minibatch, steps in ((4096, 262_144), (256, 98_304)):
+        bench = Bench([*EQUAL, f"algorithm.minibatch={minibatch}"])
+        envs = bench.config.algorithm.environments
+        bench.ours(bench.config.algorithm.rows)
+        found[f"ours, minibatch {minibatch}"] = steps / bench.ours(steps)
+        model = bench.peer(batched=envs, usual=False, minibatch=minibatch)
+        found[f"SB3, minibatch {minibatch}"] = steps / timed_peer(model, steps)
+        found[f"ratio, minibatch {minibatch}"] = (
+            found[f"ours, minibatch {minibatch}"] / found[f"SB3, minibatch {minibatch}"]
+        )
+    usual = Bench(EQUAL).peer(batched=None, usual=True)
+    found["SB3, usual settings, 8 environments"] = 32_768 / timed_peer(usual, 32_768)
+    show(console, "environment steps per second of training", found)
+    return found
+
+
+class Reach(BaseCallback):
+    """Stops the peer once it reaches a Sharpe, or its time is up; judging is not counted."""
+
+    def __init__(self, bench: Bench, goal: float, limit: float, every: int) -> None:
+        super().__init__()
+        self.bench, self.goal, self.limit, self.every = bench, goal, limit, every
+        self.began = time.perf_counter()
+        self.judged = 0.0
+        self.next = every
+        self.reached: float | None = None
+        self.best = -np.inf
+
+    def _on_step(self) -> bool:
+        spent = time.perf_counter() - self.began - self.judged
+        if self.num_timesteps >= self.next:
+            self.next += self.every
+            before = time.perf_counter()
+            sharpe = self.bench.sharpe_of_peer(self.model)
+            self.judged += time.perf_counter() - before
+            self.best = max(self.best, sharpe)
+            if sharpe >= self.goal:
+                self.reached = spent
+                return False
+        return spent < self.limit
+
+
+def reach(console: Console, limit: float, student: float) -> dict[str, float | None]:
+    """Seconds of training until the validation Sharpe is half of the privileged student's."""
+    goal = STUDENT_SHARE * student
+    bench = Bench(["agent=strategic", "experiment=planted_market"])
+    found: dict[str, float | None] = {"goal": goal}
+    found["ours, seconds"] = reach_of_ours(bench, goal)
+    peer_bench = Bench(["agent=strategic_single", "experiment=planted_market"])
+    model = peer_bench.peer(batched=None, usual=True)
+    watch = Reach(peer_bench, goal, limit, every=65_536)
+    model.learn(10**9, callback=watch)
+    found["SB3, usual settings, seconds"] = watch.reached
+    found["SB3, best Sharpe seen"] = watch.best
+    found["SB3, seconds allowed"] = limit
+    if found["ours, seconds"]:
+        against = watch.reached if watch.reached is not None else limit
+        found["ratio (at least, where not reached)"] = against / found["ours, seconds"]
+    show(console, "seconds to half of the student's Sharpe", found)
+    return found
+
+
+def reach_of_ours(bench: Bench, goal: float) -> float | None:
+    """Seconds of training, validations not counted, until the team's Sharpe is ``goal``."""
+    validator: Validator = build_validator(bench.config, bench.stage, 0.0, detail=False)
+    began, judged, reached = time.perf_counter(), 0.0, None
+
+    def validate(team: Any) -> dict[str, float | int | str | None]:
+        nonlocal judged, reached
+        before = time.perf_counter()
+        sharpe = validator(team).sharpe
+        if reached is None and sharpe >= goal:
+            reached = before - began - judged
+        judged += time.perf_counter() - before
+        return {"score": sharpe}
+
+    bench.ours(bench.config.total_steps, validate, every=131_072)
+    return reached
+
+
+def show(console: Console, title: str, found: dict) -> None:
+    table = Table(title=title)
+    table.add_column("")
+    table.add_column("", justify="right")
+    for name, value in found.items():
+        table.add_row(name, "not reached" if value is None else f"{value:,.2f}")
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("speed", "reach"))
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds the peer may train")
+    parser.add_argument("--student", type=float, default=4.5, help="privileged student's Sharpe")
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    console = Console()
+    found: dict[str, Any] = (
+        speed(console) if given.what == "speed" else reach(console, given.limit, given.student)
+    )
+    RESULTS.mkdir(exist_ok=True)
+    machine = f"{platform.machine()}, {given.threads} threads, torch {torch.__version__}"
+    target = RESULTS / f"training_{given.what}.json"
+    target.write_text(json.dumps({"machine": machine, **found}, indent=2) + "\n")
+    console.print(f"written: {target}")
+
+
+if __name__ == "__main__":
+    main()
