@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import SMALL, call, start
+from entry_points import SMALL, call, start
 
 FILES = {
     "config.yaml", "overrides.txt", "run.json", "metrics.json", "equity.parquet", "trades.parquet",
