@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -61,8 +62,8 @@ def columns(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def terminal_table(metrics: Mapping[str, Any]) -> Table:
     """One row per policy, baseline and reference; the policy's intervals below its figures."""
     labels = {key: (label, kind) for key, label, kind in ROWS}
-    table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}")
-    table.add_column("")
+    table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}", box=box.SIMPLE)
+    table.add_column("", no_wrap=True)
     for key in TERMINAL_KEYS:
         table.add_column(key.replace("_", " "), justify="right")
     for name, values in columns(metrics).items():

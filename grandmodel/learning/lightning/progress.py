@@ -12,6 +12,9 @@ from rich.text import Text
 from grandmodel.learning.lightning.state import TrainingState
 
 
+TENTHS = 10
+
+
 class _Steps(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed, left = task.fields["speed"], task.fields["left"]
@@ -26,7 +29,7 @@ class ProgressBar(Callback):
 
     Args:
         state: counters and validations.
-        console: where to draw; a bar that moves only on a terminal.
+        console: where to draw; a bar on a terminal, else one line per tenth of the training.
     """
 
     def __init__(self, state: TrainingState, console: Console | None = None) -> None:
@@ -43,6 +46,7 @@ class ProgressBar(Callback):
         )
         self._task: Any = None
         self._from = (0.0, 0)
+        self._told = 0  # tenths of the training that a line was printed for
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin at the steps already taken."""
@@ -78,6 +82,13 @@ class ProgressBar(Callback):
         self._bar.update(
             self._task, completed=module.env_steps, speed=speed, left=str(left), score=score
         )
+        tenth = int(TENTHS * module.progress)
+        if not self.console.is_terminal and tenth > self._told:
+            self._told = tenth
+            line = (
+                f"training {module.env_steps:,}/{module.total_steps:,} steps  {speed:,.0f} steps/s"
+            )
+            self.console.print(f"{line}  {left} left  {score}".rstrip(), highlight=False)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the bar down, also after an error."""
