@@ -22,7 +22,7 @@ class EquityCurve:
 
     x: NDArray  # session closes in ms UTC for one path, numbers of sessions for several
     level: NDArray[np.float64]
-    drawdown: NDArray[np.float64]  # fraction, of the mean curve
+    drawdown: NDArray[np.float64]  # fraction, mean over paths
     paths: list[NDArray[np.float64]]  # each path's own curve, where there are several
     low: NDArray[np.float64] | None = None  # pointwise 95 % band of resampled sessions
     high: NDArray[np.float64] | None = None
@@ -46,7 +46,7 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
         x = np.concatenate([first, sessions.close_time_ns[:length]]) / 1e6
     else:
         x = np.arange(length + 1)
-    peak = np.maximum.accumulate(level)
+    falls = [curve / np.maximum.accumulate(curve) - 1.0 for curve in curves]
     low = high = None
     if band_seed is not None and length:
         block = block_sessions(sessions, measured.trips)
@@ -55,7 +55,7 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
     return EquityCurve(
         x=x[keep],
         level=level[keep],
-        drawdown=(level / peak - 1.0)[keep],
+        drawdown=(np.mean(falls, axis=0) if falls else np.zeros(1))[keep],
         paths=[curve[few] for curve in curves] if len(curves) > 1 else [],
         low=low,
         high=high,

@@ -23,7 +23,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
     ("turnover", "Turnover per decision", "percent"),
     ("cost_paid", "Costs paid, currency", "count"),
 )
-TERMINAL_KEYS = ("sharpe", "total_return", "max_drawdown", "win_rate", "trades", "cost_paid")
+TERMINAL_COLUMNS = {
+    "sharpe": "Sharpe",
+    "total_return": "return",
+    "max_drawdown": "drawdown",
+    "win_rate": "wins",
+    "trades": "trips",
+    "cost_paid": "costs",
+}
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -64,14 +71,14 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
     labels = {key: (label, kind) for key, label, kind in ROWS}
     table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}", box=box.SIMPLE)
     table.add_column("", no_wrap=True)
-    for key in TERMINAL_KEYS:
-        table.add_column(key.replace("_", " "), justify="right")
+    for heading in TERMINAL_COLUMNS.values():
+        table.add_column(heading, justify="right")
     for name, values in columns(metrics).items():
-        cells = [shown(values.get(key), labels[key][1]) for key in TERMINAL_KEYS]
+        cells = [shown(values.get(key), labels[key][1]) for key in TERMINAL_COLUMNS]
         own = name == "policy"
         table.add_row(Text(name, style="bold" if own else ""), *cells)
         if own:
-            bounds = [interval(values, key, labels[key][1]) for key in TERMINAL_KEYS]
+            bounds = [interval(values, key, labels[key][1]) for key in TERMINAL_COLUMNS]
             table.add_row(Text("95 % interval", style="dim"), *bounds, end_section=True)
     return table
 
