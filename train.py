@@ -10,7 +10,7 @@ from rich.console import Console
 
 from grandmodel.core.checks import UserError
 from grandmodel.wiring.compose import register
-from grandmodel.wiring.exit import fail, guarded
+from grandmodel.wiring.exit import InterruptedRunError, guarded, leave
 from grandmodel.wiring.run_config import resumed
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder, shown_path
 from grandmodel.wiring.train import run_training
@@ -27,9 +27,9 @@ def compose_and_train(config: DictConfig) -> float:
         folder = fresh_folder(folder.path)
         overrides = list(settings.overrides.task)
         score = run_training(config, folder, overrides, console, resume=False)
-    except UserError as error:
+    except (UserError, InterruptedRunError) as error:
         folder.discard_if_unused()
-        fail(error)
+        leave(error)
     console.print(f"run: {shown_path(folder.path)}")
     return score
 

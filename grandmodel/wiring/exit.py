@@ -78,12 +78,14 @@ def _flat(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def fail(error: BaseException) -> NoReturn:
-    """Print the one sentence of ``error`` and leave with the status of bad input."""
+def leave(error: BaseException) -> NoReturn:
+    """Print one sentence and leave: status 130 after Ctrl-C, else the status of bad input."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(one_sentence(error), markup=False, style="red")
+    interrupted = isinstance(error, InterruptedRunError)
+    text = str(error) if interrupted else one_sentence(error)
+    console.print(text, markup=False, style=None if interrupted else "red")
     sys.stdout.flush()
-    sys.exit(BAD_INPUT_STATUS)
+    sys.exit(INTERRUPTED_STATUS if interrupted else BAD_INPUT_STATUS)
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -93,17 +95,10 @@ def guarded(main: Callable[[], None]) -> None:
     defect of ours keeps its traceback and exits with 1.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    status = 0
     try:
         main()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
-        fail(error)
-    except InterruptedRunError as interruption:
-        console.print(str(interruption), markup=False)
-        status = INTERRUPTED_STATUS
+    except (UserError, HydraException, OmegaConfBaseException, InterruptedRunError) as error:
+        leave(error)
     except KeyboardInterrupt:
-        console.print("interrupted before anything was written", markup=False)
-        status = INTERRUPTED_STATUS
-    sys.stdout.flush()
-    sys.exit(status)
+        leave(InterruptedRunError("interrupted before anything was written"))
+    sys.exit(0)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -124,13 +126,28 @@ def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
     assert metrics(named(tested.stdout, home))["split"] == "backtest"
 
 
-def test_ctrl_c_and_resume_end_like_an_unbroken_run(run: Path, home: Path) -> None:
+def test_ctrl_c_says_how_to_go_on(home: Path) -> None:
+    folder = home / "outputs" / "train" / "stopped"
+    where = f"hydra.run.dir={folder}"
+    process = start(
+        "train.py", home, *SMALL, "total_steps=4000000", "callbacks.checkpoint_every_s=0", where
+    )
+    while not (folder / "checkpoints" / "last.ckpt").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert f"python train.py resume={folder}" in err
+    assert "Error executing job" not in err
+
+
+def test_a_killed_and_resumed_run_ends_like_an_unbroken_one(run: Path, home: Path) -> None:
     folder = home / "outputs" / "train" / "killed"
     where = f"hydra.run.dir={folder}"
     process = start("train.py", home, *SMALL, "callbacks.checkpoint_every_s=0", where)
     last = folder / "checkpoints" / "last.ckpt"
     while not last.exists() and process.poll() is None:
-        pass
+        time.sleep(0.01)
     process.kill()
     process.communicate()
     assert not (folder / "metrics.json").exists()

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from grandmodel.learning.lightning.state import TrainingState
 
-
 TENTHS = 10
 
 
