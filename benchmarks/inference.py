@@ -1,7 +1,8 @@
 """How long one strategic decision takes on one core, and how many fit into a second in a batch.
 
-A decision is: pool the last 48 bars, embed them for three agents, join the account, pool the
-votes, apply the gate and the hard limits, and write the reasoning record.
+A decision is: update every feature with the bar that closed, pool the last 48 bars, embed them for
+three agents, join the account, pool the votes, apply the gate and the hard limits, and write the
+reasoning record.
 
     python benchmarks/inference.py [--decisions 5000] [--batch 4096] [--network mlp|mlp_text]
 """
@@ -23,6 +24,12 @@ from grandmodel.decision.challenger import challenger
 from grandmodel.decision.limits import apply_limits
 from grandmodel.decision.record import explain, reasons
 from grandmodel.decision.rules import Rule
+from grandmodel.features.arrays import path_arrays
+from grandmodel.features.config import FeatureConfig
+from grandmodel.features.stream import MatrixStream
+from grandmodel.market.calendar import session_table
+from grandmodel.market.synthetic.config import SyntheticConfig
+from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.systems.config import AgentConfig, MemberConfig, NetworkConfig
 from grandmodel.systems.team import Team, build_team
 
@@ -37,6 +44,8 @@ CONTEXT = (
 )
 WINDOW_BARS = 48
 GATE = 0.45
+HISTORY_BARS = 3_000
+WARMUP_SHARE = 10
 
 
 def strategic_team(network: str) -> Team:
@@ -51,19 +60,38 @@ def strategic_team(network: str) -> Team:
 
 
 class Live:
-    """The newest rows of the named columns, as a server would hold them."""
+    """The newest rows of the tape's columns, as a server would hold them.
 
-    def __init__(self, team: Team, generator: torch.Generator) -> None:
-        names = [column for spec in team.specs for column in (*spec.window, *spec.modifiers)]
-        self.columns = tuple(dict.fromkeys(names))
-        self.window = torch.randn(WINDOW_BARS, len(self.columns), generator=generator)
-        self.context = torch.randn(1, len(CONTEXT), generator=generator)
+    The features have seen ``history`` bars of the planted market before the first decision.
+    """
+
+    def __init__(self, team: Team, generator: torch.Generator, bars: int, history: int) -> None:
+        small = SyntheticConfig(train_bars=history + bars, validation_bars=700, test_bars=700)
+        path = make_dataset(small).paths[0]
+        arrays = path_arrays(path, session_table(path.bars)).bars
+        self._bars = iter([arrays.bar(i) for i in range(history + bars)])
+        self._stream = MatrixStream(FeatureConfig(), 0.0, path.bars.volume_kind)
+        self.columns = self._stream.columns
+        self.window = torch.zeros(WINDOW_BARS, len(self.columns))
         self.account = torch.randn(1, 4, generator=generator)
         self._window = [self._positions(spec.window) for spec in team.specs]
         self._modifiers = [self._positions(spec.modifiers) for spec in team.specs]
+        self._context = self._positions(CONTEXT)
+        for _ in range(history):
+            self.close_bar()
 
     def _positions(self, names: tuple[str, ...]) -> Tensor:
         return torch.tensor([self.columns.index(name) for name in names], dtype=torch.int64)
+
+    def close_bar(self) -> None:
+        """Update all features with the next bar and shift its row into the window."""
+        row = self._stream.update(next(self._bars)).row
+        self.window = torch.cat((self.window[1:], torch.from_numpy(row)[None]))
+
+    @property
+    def context(self) -> Tensor:
+        """The context columns of the newest row, [1, C]."""
+        return self.window[-1][self._context][None]
 
     def views(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return each agent's pooled window [1, 2W] and modifier columns [1, M]."""
@@ -74,12 +102,13 @@ class Live:
 
 def single_decision(team: Team, live: Live) -> Callable[[], dict]:
     """Return a function that takes one decision at batch 1."""
-    heads, contexts = team.heads(), [live.context] * team.n_agents
+    heads = team.heads()
     position, held = torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)
 
     def decide() -> dict:
+        live.close_bar()
         windows, modifiers = live.views()
-        embeddings = team.embed_all(windows, contexts)
+        embeddings = team.embed_all(windows, [live.context] * team.n_agents)
         logits = team.logits_all(embeddings, live.account, modifiers, heads=heads)
         ensemble = team.pooled(logits)
         target, proceed, rule = challenger(ensemble, position, GATE)
@@ -124,7 +153,7 @@ def seconds_each(run: Callable[[], object], repeats: int) -> np.ndarray:
 
     Processor time shows what the decision itself costs where other programs share the core.
     """
-    for _ in range(max(repeats // 10, 3)):
+    for _ in range(max(repeats // WARMUP_SHARE, 3)):
         run()
     times = np.empty((repeats, 2))
     for i in range(repeats):
@@ -144,7 +173,9 @@ def main() -> None:
     generator = torch_stream(1, "benchmark")
     team = strategic_team(given.network).eval()
     with torch.inference_mode():
-        single = seconds_each(single_decision(team, Live(team, generator)), given.decisions)
+        warmup = max(given.decisions // WARMUP_SHARE, 3)
+        live = Live(team, generator, given.decisions + warmup, HISTORY_BARS)
+        single = seconds_each(single_decision(team, live), given.decisions)
         batched = seconds_each(batch_decisions(team, given.batch, generator), 50)
     figures = {
         "network": given.network,
