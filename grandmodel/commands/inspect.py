@@ -29,12 +29,11 @@ from grandmodel.features.synergy import TYPE_NAMES, Synergies
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
 from grandmodel.market.dataset import Dataset, MarketPath
-from grandmodel.market.load import load_dataset
 from grandmodel.market.quality import quality_table
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.exit import guarded
-from grandmodel.wiring.market import choose_instrument
+from grandmodel.wiring.market import read_dataset
 from grandmodel.wiring.run_folder import fresh_name
 from grandmodel.wiring.schema import InspectConfig
 
@@ -181,8 +180,7 @@ def read(config: InspectConfig) -> Dataset:
     """Read all bars of the file, however few, or draw those of a synthetic market."""
     if config.data.kind == "synthetic":
         return make_dataset(config.data)
-    instrument = choose_instrument(config.instrument, config.data.path)
-    return load_dataset(config.data, instrument, purge_bars=0, min_bars=1, whole=True)
+    return read_dataset(config, purge_bars=0, min_bars=1, whole=True)
 
 
 def inspect(dataset: Dataset, config: FeatureConfig, out: Path, console: Console) -> None:

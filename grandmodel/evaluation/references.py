@@ -64,7 +64,7 @@ class ReferenceDesk:
         env: EnvConfig,
         sd_floor: float = 0.0,
     ) -> None:
-        self.tape = tape
+        self.tape = tape.to("cpu")
         self.training = Desk(tape, training, env, sd_floor=sd_floor)
         self.judged = Desk(tape, judged, env, sd_floor=sd_floor)
 
@@ -215,6 +215,7 @@ def compute_references(
     truths = [truth for truth in dataset.truth or () if isinstance(truth, PathTruth)]
     if len(truths) != len(dataset.paths):
         raise ValueError("references need the truth of every path: only planted markets have it")
+    tape = tape.to("cpu")
     desk = ReferenceDesk(tape, training, judged, env, sd_floor)
     signals = {"filter": filter_signal(tape, truths)}
     inputs_of = union_inputs(tape, union)

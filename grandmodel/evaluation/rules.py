@@ -172,8 +172,8 @@ def simple_rules(tape: Tape) -> dict[str, NDArray[np.float64]]:
 
 def ma_difference(tape: Tape, fast_bars: int, slow_bars: int) -> NDArray[np.float64]:
     """Return (mean of fast_bars closes - mean of slow_bars closes) / close, path by path, [bar]."""
-    close = tape.close.numpy()
-    edges = np.flatnonzero(np.diff(tape.path.numpy())) + 1
+    close = tape.close.cpu().numpy()
+    edges = np.flatnonzero(np.diff(tape.path.cpu().numpy())) + 1
     parts = [
         (moving_average(part, fast_bars) - moving_average(part, slow_bars)) / part
         for part in np.split(close, edges)

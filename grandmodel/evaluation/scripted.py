@@ -49,6 +49,7 @@ class Desk:
         sd_floor: float = 0.0,
         cost_scale: float = 1.0,
     ) -> None:
+        tape = tape.to("cpu")  # the account is compiled for it; judged tapes may live on a GPU
         self.tape = tape
         self.segments = tuple(segments)
         self.env = env

@@ -1,6 +1,7 @@
 """Settings of the learner; they serve as configuration schema and as argument."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from grandmodel.core.checks import require, require_between, require_choice
 from grandmodel.learning.risk import RiskConfig
@@ -125,7 +126,10 @@ class AlgorithmConfig:
         optional = ("grad_clip", "kl_target", "value_clip")
         for key in (*keys, *(key for key in optional if getattr(self, key) is not None)):
             value = getattr(self, key)
-            require(value > 0.0, f"algorithm.{key} must be greater than 0, was {value}")
+            require(
+                0.0 < value < inf, f"algorithm.{key} must be finite and greater than 0, was {value}"
+            )
+        require_between("algorithm.entropy_start", self.entropy_start, 0.0, inf, closed="low")
         require(
             0.0 <= self.entropy_end <= self.entropy_start,
             "algorithm.entropy_end must lie between 0 and algorithm.entropy_start "

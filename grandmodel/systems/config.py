@@ -112,7 +112,10 @@ class TemporalConfig:
     """By agent name; an agent that is not named gets the defaults."""
 
     def __post_init__(self) -> None:
-        """Refuse widths that the attention heads do not divide."""
+        """Refuse empty layers and widths that the attention heads do not divide."""
+        for key in ("channels", "recurrent", "heads"):
+            value = getattr(self, key)
+            require(value >= 1, f"network.temporal.{key} must be at least 1, was {value}")
         require(
             self.recurrent % self.heads == 0,
             f"network.temporal.recurrent must be a multiple of network.temporal.heads "

@@ -13,7 +13,7 @@ from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.hardware import use_hardware
-from grandmodel.wiring.judging import Judging, Occasion, Subject
+from grandmodel.wiring.judging import Judging, Occasion, Subject, own_split
 from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.run_config import RunCommand, from_run
@@ -51,18 +51,7 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
         episode_bars=config.env.episode_bars,
         columns=read_columns(config),
     )
-    synthetic = stage.dataset.synthetic
-    count = config.evaluation.segments_for(synthetic)
-    occasion = Occasion(
-        kind="evaluate",
-        split=split,
-        segments=tuple(stage.segments(split, count)),
-        tuned_on=tuple(stage.segments("validation", count)),
-        opens_test=split == "test" and not synthetic,
-        chosen_here=split == "validation",
-        references=synthetic,
-    )
-    return _judge(command, config, stage, occasion, console)
+    return _judge(command, config, stage, own_split("evaluate", config, stage, split), console)
 
 
 def run_backtest(arguments: Sequence[str], console: Console) -> Judged:

@@ -62,6 +62,21 @@ class Occasion:
     notes: tuple[str, ...] = ()
 
 
+def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occasion:
+    """Return the occasion of judging a run on a split of its own bars."""
+    synthetic = stage.dataset.synthetic
+    count = config.evaluation.segments_for(synthetic)
+    return Occasion(
+        kind=kind,
+        split=split,
+        segments=tuple(stage.segments(split, count)),
+        tuned_on=tuple(stage.segments("validation", count)),
+        opens_test=split == "test" and not synthetic,
+        chosen_here=split == "validation",
+        references=synthetic,
+    )
+
+
 def build_validator(
     config: TrainConfig, stage: Stage, sd_floor: float, *, detail: bool
 ) -> Validator:

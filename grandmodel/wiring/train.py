@@ -19,7 +19,7 @@ from grandmodel.systems.team import Team
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
-from grandmodel.wiring.judging import Judging, Occasion, Subject, build_validator
+from grandmodel.wiring.judging import Judging, Subject, build_validator, own_split
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, cut_logs
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.quality import save_quality, show_quality
@@ -191,17 +191,7 @@ def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
     )
     synthetic = stage.dataset.synthetic
     split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
-    count = config.evaluation.segments_for(synthetic)
-    occasion = Occasion(
-        kind="train",
-        split=split,
-        segments=tuple(stage.segments(split, count)),
-        tuned_on=tuple(stage.segments("validation", count)),
-        opens_test=split == "test" and not synthetic,
-        chosen_here=split == "validation",
-        references=synthetic,
-    )
-    return Judging(config, stage, subject, occasion)
+    return Judging(config, stage, subject, own_split("train", config, stage, split))
 
 
 def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:

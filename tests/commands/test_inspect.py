@@ -168,6 +168,20 @@ def test_folders_of_runs_and_files_are_refused(tmp_path):
         command.folder_for(InspectConfig(out=str(tmp_path / "config.yaml")))
 
 
+def test_a_reader_of_the_users_own_is_asked_too(fine, tmp_path):
+    short = fine.slice(0, 600)
+    frame = pd.DataFrame(
+        {"timestamp": pd.to_datetime(short.open_time_ns, utc=True)}
+        | {name: getattr(short, name) for name in ("open", "high", "low", "close", "volume")}
+    )
+    frame.to_csv(tmp_path / "some_5m.csv", index=False)
+    reader = {"_target_": "grandmodel.market.readers.csv.read_csv"}
+    own = DataSection(kind="custom", path=str(tmp_path / "some_5m.csv"), reader=reader)
+    (path,) = command.read(InspectConfig(data=own)).paths
+    assert len(path.bars) == 100
+    assert path.finest is not None
+
+
 def test_the_command_reads_a_file_and_names_its_folder_last(fine, tmp_path, capsys):
     short = fine.slice(0, 600)
     frame = pd.DataFrame(
