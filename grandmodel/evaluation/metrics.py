@@ -58,6 +58,13 @@ def measure(track: Track, market: Market, sessions_per_year: float) -> Measured:
     )
 
 
+def mean_decision_return(track: Track) -> float:
+    """Mean over decisions of net profit over the equity before it, a fraction."""
+    before = np.concatenate([track.equity[:1], track.equity[:-1]])
+    before[track.first[:-1]] = track.capital
+    return float(((track.equity - before) / before).mean())
+
+
 def number(value: float) -> float | None:
     """Return a finite float, or None for what is undefined."""
     return float(value) if np.isfinite(value) else None

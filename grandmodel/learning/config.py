@@ -125,10 +125,7 @@ class AlgorithmConfig:
         keys = ("actor_lr", "critic_lr", "adam_eps", "huber_delta", "value_norm_floor")
         optional = ("grad_clip", "kl_target", "value_clip")
         for key in (*keys, *(key for key in optional if getattr(self, key) is not None)):
-            value = getattr(self, key)
-            require(
-                0.0 < value < inf, f"algorithm.{key} must be finite and greater than 0, was {value}"
-            )
+            require_between(f"algorithm.{key}", getattr(self, key), 0.0, inf)
         require_between("algorithm.entropy_start", self.entropy_start, 0.0, inf, closed="low")
         require(
             0.0 <= self.entropy_end <= self.entropy_start,

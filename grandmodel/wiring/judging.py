@@ -13,7 +13,7 @@ from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule
 from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.ledger import Ledger, Trial, config_hash
-from grandmodel.evaluation.metrics import Measured, measure
+from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.references import Reference, compute_references, optimum
 from grandmodel.evaluation.report.page import ReportData, write_report
@@ -137,13 +137,18 @@ class Judging:
 
     def _rivals(self) -> "Rivals":
         tape, env, segments = self.stage.tape, self.config.env, self.occasion.segments
-        evaluation = self.config.evaluation
+        evaluation, floor = self.config.evaluation, self.subject.sd_floor
         sharpe = self.measured.scalars["sharpe"] or 0.0
         tracks = {
-            "flat": rivals.flat(tape, segments, env),
-            "long_only": rivals.long_only(tape, segments, env),
+            "flat": rivals.flat(tape, segments, env, sd_floor=floor),
+            "long_only": rivals.long_only(tape, segments, env, sd_floor=floor),
             "ma_cross": rivals.ma_cross(
-                tape, self.occasion.tuned_on, segments, env, pair=self.occasion.ma_pair
+                tape,
+                self.occasion.tuned_on,
+                segments,
+                env,
+                pair=self.occasion.ma_pair,
+                sd_floor=floor,
             ),
         }
         measured = {name: self._measure(found.track) for name, found in tracks.items()}
@@ -157,6 +162,7 @@ class Judging:
                 env,
                 seed=evaluation.seed,
                 draws=evaluation.random_draws,
+                sd_floor=floor,
             )
             measured["random"] = self._measure(drawn.median)
             random_p = drawn.p_value
@@ -169,13 +175,15 @@ class Judging:
         tape, env, dataset = self.stage.tape, self.config.env, self.stage.dataset
         segments = self.occasion.segments
         if self.config.data.leak != "none":
-            return {"optimum": optimum(tape, segments, env)}
+            return {"optimum": optimum(tape, segments, env, sd_floor=self.subject.sd_floor)}
         if dataset.truth is None or self.config.data.world in UNPLANTED:
             return {}
         count = self.config.evaluation.segments_for(dataset.synthetic)
         union = self.subject.team.critic.spec
         training = self.stage.segments("train", count)
-        return compute_references(dataset, tape, union, training, segments, env, seed=0)
+        return compute_references(
+            dataset, tape, union, training, segments, env, sd_floor=self.subject.sd_floor
+        )
 
     def _metrics(self) -> dict[str, Any]:
         evaluation, own = self.config.evaluation, self.measured
@@ -203,8 +211,8 @@ class Judging:
             "beside": {name: found.scalars for name, found in self.beside.items()},
         }
         if "optimum" in references:
-            best = references["optimum"].scalars["mean_session_return"] or 0.0
-            mine = own.scalars["mean_session_return"] or 0.0
+            best = mean_decision_return(references["optimum"].track)
+            mine = mean_decision_return(own.track)
             facts["share_of_optimum"] = mine / best if best > 0 else None
         subject = self.subject
         record = metrics_record(

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from grandmodel.evaluation.metrics import (
     bar_drawdown,
     chained_equity,
     directional_base,
+    mean_decision_return,
     measure,
     path_metrics,
     session_sharpe,
@@ -198,3 +201,11 @@ def test_sharpe_against_a_loop():
         mean = sum(row) / 50
         sd = (sum((x - mean) ** 2 for x in row) / 50) ** 0.5
         assert value == pytest.approx(mean / sd * 252**0.5)
+
+
+def test_mean_decision_return_starts_every_segment_at_the_capital() -> None:
+    track = SimpleNamespace(
+        equity=np.array([110.0, 99.0, 50.0, 100.0]), first=np.array([0, 2, 4]), capital=100.0
+    )
+    expected = np.mean([0.1, -0.1, -0.5, 1.0])
+    assert mean_decision_return(track) == pytest.approx(expected)

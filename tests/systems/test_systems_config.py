@@ -2,7 +2,7 @@ import pytest
 from team_factory import agent_config
 
 from grandmodel.core.checks import UserError
-from grandmodel.systems.config import AgentConfig, MemberConfig, NetworkConfig
+from grandmodel.systems.config import AgentConfig, MemberConfig, NetworkConfig, TemporalConfig
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ from grandmodel.systems.config import AgentConfig, MemberConfig, NetworkConfig
         (lambda: NetworkConfig(kind="cnn"), r"network\.kind must be one of mlp, temporal"),
         (lambda: NetworkConfig(trunk=[]), r"network\.trunk must hold at least one positive width"),
         (lambda: NetworkConfig(head=0), r"network\.head must hold at least one positive width"),
+        (lambda: TemporalConfig(heads=0), r"network\.temporal\.heads must be at least 1, was 0"),
+        (lambda: TemporalConfig(channels=0), r"network\.temporal\.channels must be at least 1"),
         (lambda: NetworkConfig(dropout=1.0), r"network\.dropout must lie in \[0, 1\), was 1\.0"),
     ],
 )

@@ -8,6 +8,7 @@ import gzip
 import logging
 import lzma
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def _first_line(path: Path) -> tuple[str, int]:
             for blank, line in enumerate(file):
                 if line.strip():
                     return line.strip("\r\n\ufeff"), blank
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise UserError(f"{path} cannot be unpacked ({error}): unpack it by hand") from error
     raise UserError(f"{path} is empty: give a file with bars")
 
@@ -109,6 +110,8 @@ def _read(
         raise UserError(
             f"{path}: line {line} has {seen} fields where there are {wanted} columns: mend the line"
         ) from error
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise UserError(f"{path} cannot be unpacked ({error}): unpack it by hand") from error
     require(
         isinstance(frame.index, pd.RangeIndex),
         f"{path}: its rows have more fields than its {len(frame.columns)} columns: mend the header",

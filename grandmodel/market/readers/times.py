@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from grandmodel.core.checks import UserError
 from grandmodel.market.defects import RowName
 
-OFFSET = re.compile(r"(Z|UTC|GMT|\d[+-]\d{2}:?\d{2}|\d\s[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$")
+OFFSET = re.compile(r"(?:Z|UTC|GMT|\d[+-]\d{2}:?\d{2}|\d\s[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$")
 WRITTEN_FORMATS = (
     (re.compile(r"\d{4}-\d{2}-\d{2}"), "ISO8601"),
     (re.compile(r"\d{8}[ T]\d{6}$"), "%Y%m%d %H%M%S"),
@@ -22,6 +22,8 @@ WRITTEN_FORMATS = (
     (re.compile(r"\d{12}$"), "%Y%m%d%H%M"),
     (re.compile(r"\d{8}$"), "%Y%m%d"),
 )
+TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
+FIRST_DAY, LAST_DAY = "1678-01-01", "2262-01-01"  # what nanoseconds can tell
 DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
 DIGIT_DATES = ((19000101, 21001231), (190001010000, 210012312359), (19000101000000, 21001231235959))
 UNIX_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
@@ -77,10 +79,12 @@ def join_date_and_time(dates: pd.Series, times: pd.Series) -> pd.Series:
     Of the date only what stands before the first blank counts (weekdays may follow it).
     """
     if pd.api.types.is_numeric_dtype(times.dtype):
-        width = 4 if times.max() < 2400 else 6
-        digits = times.astype("int64").astype(str).str.zfill(width)
+        known = pd.Series(np.isfinite(times))
+        numbers = times.where(known, 0)
+        width = 4 if numbers.max() < 2400 else 6
+        digits = numbers.astype("int64").astype(str).str.zfill(width)
         clock = digits.str[:2] + ":" + digits.str[2:4]
-        times = clock + ":" + digits.str[4:] if width == 6 else clock
+        times = (clock + ":" + digits.str[4:] if width == 6 else clock).where(known)
     day = dates.astype(str).str.strip().str.split(r"\s", n=1, regex=True).str[0]
     return day + " " + times.astype(str).str.strip()
 
@@ -92,7 +96,7 @@ def _digit_dates(numbers: NDArray) -> bool:
 
 def _unix_ns(numbers: NDArray, place: Place) -> NDArray[np.int64]:
     size = float(np.abs(numbers).max())
-    unit = next(unit for limit, unit in UNIX_UNITS if size < limit)
+    unit = next((unit for limit, unit in UNIX_UNITS if size < limit), 1)
     fits = np.isfinite(numbers) & (np.abs(numbers) < np.iinfo(np.int64).max / unit)
     if not fits.all():
         row = int(np.argmax(~fits))
@@ -104,6 +108,9 @@ def _unix_ns(numbers: NDArray, place: Place) -> NDArray[np.int64]:
 
 def _from_text(texts: pd.Series, place: Place) -> pd.DatetimeIndex:
     first = texts.iloc[0]
+    if TIME_OF_DAY.fullmatch(first):  # pandas would add today's date
+        raise place.refuse(0, first, "is a time of day without a date: add a date column")
+    _refuse_mixed_zones(texts, place)
     written = next((form for pattern, form in WRITTEN_FORMATS if pattern.match(first)), None)
     orders = (False, True) if DAY_OR_MONTH_FIRST.match(first) else (False,)
     orders = orders if "/" in first else orders[::-1]  # dots and dashes: the day is usually first
@@ -115,6 +122,16 @@ def _from_text(texts: pd.Series, place: Place) -> pd.DatetimeIndex:
         remedy = "is no time that can be read: write it like 2024-01-31 15:30:00"
         raise place.refuse(row, texts.iloc[row], remedy)
     return next((times for times in good if times.is_monotonic_increasing), good[0])
+
+
+def _refuse_mixed_zones(texts: pd.Series, place: Place) -> None:
+    zoned = texts.str.contains(OFFSET).to_numpy(dtype=bool)
+    other = zoned != zoned[0]
+    if other.any():
+        row = int(np.argmax(other))
+        has = "has a time zone" if zoned[row] else "has no time zone"
+        remedy = f"{has}, unlike the first row: write all times in one way"
+        raise place.refuse(row, texts.iloc[row], remedy)
 
 
 def _to_datetime(texts: pd.Series, written: str | None, day_first: bool) -> pd.DatetimeIndex:
@@ -130,6 +147,10 @@ def _to_datetime(texts: pd.Series, written: str | None, day_first: bool) -> pd.D
 def _utc_ns(times: pd.DatetimeIndex, timezone: str, place: Place) -> NDArray[np.int64]:
     if times.tz is None:
         times = _localise(times, timezone, place)
+    far = (times < pd.Timestamp(FIRST_DAY, tz="UTC")) | (times >= pd.Timestamp(LAST_DAY, tz="UTC"))
+    if far.any():
+        row = int(np.argmax(far))
+        raise place.refuse(row, times[row], f"lies outside {FIRST_DAY} to {LAST_DAY}: mend it")
     return times.tz_convert("UTC").as_unit("ns").asi8
 
 
