@@ -126,7 +126,9 @@ def _from_text(texts: pd.Series, place: Place) -> pd.DatetimeIndex:
 
 def _refuse_mixed_zones(texts: pd.Series, place: Place) -> None:
     zoned = texts.str.contains(OFFSET).to_numpy(dtype=bool)
-    other = zoned != zoned[0]
+    # what does not even begin like a time has a sentence of its own
+    written = texts.str.match(r"\d").to_numpy(dtype=bool)
+    other = written & (zoned != zoned[0])
     if other.any():
         row = int(np.argmax(other))
         has = "has a time zone" if zoned[row] else "has no time zone"
