@@ -1,5 +1,6 @@
 """Settings of the environment and of the reward, checked where they are made."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,14 @@ class RewardConfig:
                 f"reward.terms.{name} is no term of reward.kind={self.kind}: "
                 f"use one of {', '.join(known)}",
             )
+            weight = self.terms[name]
+            require(
+                math.isfinite(weight), f"reward.terms.{name} must be a finite number, was {weight}"
+            )
+        require(
+            bool(self.own) or any(self.weights.values()),
+            f"reward.terms of reward.kind={self.kind} must not all be 0: leave one of them in",
+        )
         require_between("reward.clip", self.clip, 0.0, float("inf"))
         require_between("reward.normalise_decay", self.normalise_decay, 0.0, 1.0)
         if self.risk != "sharpe":
@@ -83,7 +92,8 @@ class RewardConfig:
             raise UserError(
                 f"reward.risk must be sharpe or a number >= 0, was {self.risk}"
             ) from None
-        require(fixed >= 0.0, f"reward.risk must be sharpe or a number >= 0, was {self.risk}")
+        fits = fixed >= 0.0 and math.isfinite(fixed)
+        require(fits, f"reward.risk must be sharpe or a number >= 0, was {self.risk}")
 
     @property
     def weights(self) -> dict[str, float]:
