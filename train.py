@@ -25,11 +25,17 @@ def compose_and_train(config: DictConfig) -> float:
     folder = RunFolder(Path(settings.runtime.output_dir))
     try:
         folder = fresh_folder(folder.path)
+    except UserError as error:
+        leave(error)
+    try:
         overrides = list(settings.overrides.task)
         score = run_training(config, folder, overrides, console, resume=False)
     except (UserError, InterruptedRunError) as error:
         folder.discard_if_unused()
         leave(error)
+    except KeyboardInterrupt:
+        folder.discard_if_unused()
+        raise
     console.print(f"run: {shown_path(folder.path)}")
     return score
 

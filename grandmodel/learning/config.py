@@ -78,7 +78,7 @@ class AlgorithmConfig:
     minibatch: int = 4096
     accumulate: int = 1
     clip_ratio: float = 0.2
-    actor_lr: float = 5e-4
+    actor_lr: float = 1e-3
     critic_lr: float = 1e-3
     lr_final: float = 0.1
     adam_eps: float = 1e-5
@@ -89,7 +89,7 @@ class AlgorithmConfig:
     normalise_advantages: str = "per_batch"
     value_loss: str = "huber"
     huber_delta: float = 10.0
-    value_clip: float | None = 0.2
+    value_clip: float | None = None
     value_norm: bool = True
     value_norm_rate: float = 0.05
     value_norm_floor: float = 0.01

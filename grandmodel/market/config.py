@@ -102,7 +102,7 @@ class DataConfig:
             )
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise UserError(
                 f"data.timezone must be a name such as UTC or America/New_York, was {self.timezone}"
             ) from error
@@ -113,6 +113,8 @@ def iso_time(key: str, value: str | None) -> np.datetime64:
     try:
         if not ISO.match(str(value)):  # numpy reads "now" and "today" too
             raise ValueError(value)
+        year = int(str(value)[:4])
+        require(1678 <= year <= 2261, f"{key} must lie in the years 1678 to 2261, was {value}")
         return np.datetime64(str(value).removesuffix("Z"), "ns")
     except ValueError as error:
         raise UserError(f"{key} must be a date such as 2024-01-31, was {value}") from error

@@ -7,8 +7,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +52,7 @@ class CostEntry:
     def __post_init__(self) -> None:
         """Refuse dates that are none and negative costs."""
         try:
-            day = np.datetime64(str(self.valid_from), "D")
+            day = np.datetime64(date.fromisoformat(str(self.valid_from)), "D")
         except ValueError:
             day = np.datetime64("NaT")
         require(
@@ -93,16 +95,16 @@ class Instrument:
 
     def __post_init__(self) -> None:
         """Refuse impossible facts; accept cost entries as plain mappings too."""
-        entries = tuple(
-            CostEntry(**{str(key): value for key, value in entry.items()})
-            if isinstance(entry, Mapping)
-            else entry
-            for entry in self.costs or ()
-        )
+        entries = tuple(_cost_entry(entry) for entry in self.costs or ())
         object.__setattr__(
             self, "costs", tuple(sorted(entries, key=lambda entry: entry.valid_from_ns))
         )
         require_choice("instrument.calendar", self.calendar, CALENDARS)
+        require(
+            _is_zone(self.timezone),
+            "instrument.timezone must be a zone such as America/New_York or UTC, was "
+            f"{self.timezone}",
+        )
         require_choice("instrument.edge", self.edge, ("carry", "flat"))
         require_choice("instrument.volume", self.volume, ("traded", "ticks"))
         for key in ("multiplier", "lot", "tick", "sessions_per_year"):
@@ -146,8 +148,31 @@ class Instrument:
         return f"{self.name}: " + ", ".join(plain)
 
 
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        return False
+    return True
+
+
+def _cost_entry(entry: object) -> "CostEntry":
+    """Return a cost entry from a mapping; refuse what is none."""
+    if isinstance(entry, CostEntry):
+        return entry
+    known = ("valid_from", *COST_KEYS)
+    require(
+        isinstance(entry, Mapping) and "valid_from" in entry and set(entry) <= set(known),
+        f"instrument.costs must list entries with valid_from and some of {', '.join(COST_KEYS)}, "
+        f"was {entry}",
+    )
+    assert isinstance(entry, Mapping)  # noqa: S101 - narrows the type after require
+    return CostEntry(**{str(key): value for key, value in entry.items()})
+
+
 def _require_cost(key: str, value: float | None) -> None:
-    fits = value is None or (value >= 0.0 and math.isfinite(value))
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = value is None or (number and value >= 0.0 and math.isfinite(value))
     require(fits, f"{key} must be a number of at least 0, was {value}")
 
 

@@ -2,25 +2,27 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from grandmodel.core.checks import UserError, require, require_choice
+from grandmodel.decision.challenger import LITERAL_GATE
 from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.hardware import use_hardware
-from grandmodel.wiring.judging import Judging, Occasion, Subject, own_split
+from grandmodel.wiring.judging import Judging, Occasion, own_split
 from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
 from grandmodel.wiring.quality import save_quality, show_quality
+from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_config import RunCommand, from_run
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
-from grandmodel.wiring.train import load_subject
+from grandmodel.wiring.train import load_subject, require_same_bars, say_where_it_never_trades
 
 EVALUATE_OPTIONS: dict[str, object] = {"split": "test", "hydra.run.dir": None}
 BACKTEST_OPTIONS: dict[str, object] = {"allow_overlap": False, "hydra.run.dir": None}
@@ -51,20 +53,33 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
         episode_bars=config.env.episode_bars,
         columns=read_columns(config),
     )
+    require_same_bars(command.source, stage, "run")
+    _require_unseen(command.source, stage, split)
     return _judge(command, config, stage, own_split("evaluate", config, stage, split), console)
+
+
+def _require_unseen(source: RunFolder, stage: Stage, split: str) -> None:
+    """Refuse a split that now holds bars which the run was made from."""
+    if stage.dataset.synthetic:
+        return
+    used = [UsedSpan.from_record(record) for record in source.read_run_json()["used"]]
+    if split == "validation":
+        used = [span for span in used if span.use != "selection"]
+    for wanted in stage.used(split, source.path.name):
+        found = refusal(wanted, used, key="the run's own data.split")
+        if found is not None:
+            raise UserError(
+                f"split={split} now holds bars that the run was made from: {found}; leave "
+                "data.split, data.start and data.end as they were in the run"
+            )
 
 
 def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
     """`backtest.py`: run a trained team over any bars that it has not been made from."""
     command = from_run(arguments, BACKTEST_OPTIONS)
     config = with_needed_features(typed(command.config, TrainConfig))
-    stage = _backtest_stage(config)
-    require(
-        stage.dataset.instrument.free is False,
-        f"{stage.dataset.instrument.name} has no costs at all; set instrument.fee_bps or another "
-        "cost above 0",
-    )
     facts = command.source.read_run_json()
+    stage = _backtest_stage(config, synergies=bool(facts.get("synergies_seen", True)))
     wanted = stage.used("test", command.source.path.name)
     used = [UsedSpan.from_record(record) for record in facts.get("used", [])]
     notes: tuple[str, ...] = ()
@@ -89,7 +104,7 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
     return _judge(command, config, stage, occasion, console)
 
 
-def _backtest_stage(config: TrainConfig) -> Stage:
+def _backtest_stage(config: TrainConfig, *, synergies: bool) -> Stage:
     if config.data.kind == "synthetic":
         return build_stage(
             config,
@@ -98,7 +113,7 @@ def _backtest_stage(config: TrainConfig) -> Stage:
             columns=read_columns(config),
         )
     dataset = read_dataset(config, purge_bars=config.env.max_hold_bars + 1, whole=True)
-    return stage_of(dataset, config, read_columns(config))
+    return stage_of(dataset, config, read_columns(config), synergies=synergies)
 
 
 def _trained_pair(source: RunFolder) -> tuple[int, int]:
@@ -118,28 +133,36 @@ def _judge(
 ) -> Judged:
     source = command.source
     facts = source.read_run_json()
+    check_rules(config, stage.dataset.instrument)
     show_quality(stage.dataset, console)
     folder = _own_folder(command, config, occasion.kind)
     try:
         device = use_hardware(config.trainer, folder, resume=False)
-        stage = Stage(stage.dataset, stage.tape.to(device))
+        stage = stage.to(device)
         team = build_system(config).to(device)
         subject = load_subject(team, source, float(facts["sd_floor"]))
-        if not isinstance(config.agent.gate, str):
-            subject = Subject(**{**vars(subject), "gate": float(config.agent.gate)})
+        subject = replace(subject, gate=_gate(config, subject.gate))
         judging = Judging(config, stage, subject, occasion)
-        folder.write_start(command.config, list(command.overrides))
         folder.write_run_json(
             judged_run=str(source.path), seed=config.seed, split=occasion.split, **stage.facts()
         )
         save_quality(stage.dataset, folder.path)
         judging.write(folder.path, command.config)
-    except UserError:
+        folder.write_start(command.config, list(command.overrides))
+    except BaseException:
         folder.discard_if_unused()
         raise
+    say_where_it_never_trades(subject, console)
     console.print(terminal_table(judging.metrics))
     console.print(judging.metrics["verdict_reason"], markup=False)
     return Judged(folder, judging.metrics)
+
+
+def _gate(config: TrainConfig, stored: float) -> float:
+    """Return the gate to judge with: given, the literal rule's own, or the calibrated one."""
+    if not isinstance(config.agent.gate, str):
+        return float(config.agent.gate)
+    return LITERAL_GATE if config.agent.execute == "literal" else stored
 
 
 def _own_folder(command: RunCommand, config: TrainConfig, kind: str) -> RunFolder:

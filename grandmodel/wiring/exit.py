@@ -101,4 +101,7 @@ def guarded(main: Callable[[], None]) -> None:
         leave(error)
     except KeyboardInterrupt:
         leave(InterruptedRunError("interrupted before anything was written"))
+    except (PermissionError, NotADirectoryError) as error:
+        place = f"{error.filename} cannot be written: {error.strerror}; choose another folder"
+        leave(UserError(place))
     sys.exit(0)

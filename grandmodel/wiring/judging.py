@@ -1,7 +1,7 @@
 """Judge a team on a stretch of bars and write all that is known about the result."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ class Subject:
     gate: float
     sd_floor: float
     env_steps: int
-    env_steps_per_s: float
-    seconds: float
+    env_steps_per_s: float | None  # null where nothing was trained
+    seconds: float | None
     gate_sharpes: Mapping[float, float] = field(default_factory=dict)
 
 
@@ -114,6 +114,9 @@ class Judging:
     def _judge(self) -> tuple[Judgement, int, dict[str, Measured]]:
         config, subject = self.config, self.subject
         if self.occasion.split == "validation" and self.occasion.chosen_here:
+            listed = any(abs(subject.gate - gate) < 1e-9 for gate in config.evaluation.gates)
+            if config.agent.execute != "challenger" or not (listed or subject.gate >= 1.0):
+                config = replace(config, agent=replace(config.agent, gate=subject.gate))
             validator = build_validator(config, self.stage, subject.sd_floor, detail=True)
             found = validator(subject.team, subject.gate)
             return found.judgement, found.row, found.beside

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 
 import grandmodel
@@ -40,6 +41,11 @@ class Stage:
 
     dataset: Dataset
     tape: Tape
+    synergies_seen: bool = True  # False: too few in training, their columns are 0
+
+    def to(self, device: torch.device) -> "Stage":
+        """Return the stage with its tape on ``device``."""
+        return replace(self, tape=self.tape.to(device))
 
     @property
     def sessions_per_year(self) -> float:
@@ -160,8 +166,20 @@ def build_stage(
     return stage_of(dataset, config, columns)
 
 
-def stage_of(dataset: Dataset, config: MarketSections, columns: Sequence[str] = ()) -> Stage:
+def stage_of(
+    dataset: Dataset,
+    config: MarketSections,
+    columns: Sequence[str] = (),
+    *,
+    synergies: bool | None = None,
+) -> Stage:
     """Make the tape of a dataset, or take it from the cache.
+
+    Args:
+        dataset: bars and splits.
+        config: features and cache folder.
+        columns: feature columns that will be read.
+        synergies: whether the team was trained with them; None: told from the training bars.
 
     Raises:
         UserError: a column that will be read does not exist.
@@ -176,11 +194,16 @@ def stage_of(dataset: Dataset, config: MarketSections, columns: Sequence[str] = 
         f"{', '.join(tape.columns)}",
     )
     train = dataset.splits.get("train", ())
-    if not dataset.synthetic and train and not has_evidence(tape, train):
+    if synergies is None:
+        synergies = dataset.synthetic or not train or has_evidence(tape, train)
+    if synergies:
+        return Stage(dataset, tape)
+    note = "synergy: no evidence possible in the training bars; its columns are 0"
+    if train:
+        found = count_synergies(tape, train)
         note = (
-            f"synergy: no evidence possible, {count_synergies(tape, train)} in the training bars "
-            f"({LEAST_SYNERGIES} are needed); its columns are 0"
+            f"synergy: no evidence possible, {found} in the training bars ({LEAST_SYNERGIES} are "
+            "needed); its columns are 0"
         )
-        dataset = replace(dataset, notes=(*dataset.notes, note))
-        tape = without_synergies(tape)
-    return Stage(dataset, tape)
+    dataset = replace(dataset, notes=(*dataset.notes, note))
+    return Stage(dataset, without_synergies(tape), synergies_seen=False)

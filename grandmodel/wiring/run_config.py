@@ -12,9 +12,12 @@ from grandmodel.wiring.compose import compose
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
 
-JUDGED_AGAIN = ("data", "instrument", "evaluation", "agent.execute", "agent.gate", "paths")
+JUDGED_AGAIN = (
+    "data", "instrument", "evaluation", "agent.execute", "agent.gate", "paths", "trainer",
+)  # fmt: skip
+FIXED = ("evaluation.gates",)  # the batch of rules that a stored gate belongs to
 RESUMED = ("logger", "callbacks.progress", "callbacks.checkpoint_every_s")
-GROUPS_JUDGED_AGAIN = ("data", "instrument", "evaluation")
+GROUPS_JUDGED_AGAIN = ("data", "instrument", "evaluation", "trainer")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
     for key in given:
         allowed = any(key == name or key.startswith(f"{name}.") for name in JUDGED_AGAIN)
         require(
-            allowed,
+            allowed and key not in FIXED and not given[key].is_delete(),
             f"{key} cannot be given with run=: the run keeps its own; what may change is "
             f"{', '.join(JUDGED_AGAIN)}, {', '.join(options)}",
         )
@@ -71,12 +74,20 @@ def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]
     parsed = OverridesParser.create().parse_overrides(list(arguments))
     given = {item.key_or_group: item for item in parsed}
     source, stored = existing_run(str(given.pop("resume").value()), key="resume")
+    require(
+        "judged_run" not in source.read_run_json(),
+        f"resume={source.path} is a judgement, not a training; give the folder that train.py named",
+    )
     config = _closed(stored)
     rest = [_text(item) for item in given.values() if not item.key_or_group.startswith("hydra.")]
     wanted = compose("train", rest) if rest else config
     for key in given:
         if key == "hydra.run.dir":
             raise UserError("hydra.run.dir cannot be given with resume=: a run stays in its folder")
+        require(
+            OmegaConf.select(config, key) is not None or key.split(".")[0] in config,
+            f"{key} cannot be given with resume=: a resumed run keeps its settings",
+        )
         free = any(key == name or key.startswith(f"{name}.") for name in RESUMED)
         new = OmegaConf.select(wanted, key)
         if free:

@@ -19,6 +19,7 @@ import grandmodel
 from grandmodel.core.checks import UserError, require
 from grandmodel.core.files import write_json, write_text
 
+LOG_NAME = "train.log"  # Hydra opens it before a run begins
 REPORTED_LIBRARIES = ("torch", "lightning", "hydra-core", "numpy", "pandas", "numba")
 
 
@@ -39,7 +40,7 @@ class RunFolder:
         return self.path / "checkpoints" / "best.ckpt"
 
     def write_start(self, config: DictConfig, overrides: Sequence[str]) -> None:
-        """Write what makes the run repeatable, before it does anything."""
+        """Write what makes the run repeatable; ``config.yaml``, last, makes it a run."""
         write_text(self.path / "overrides.txt", "".join(f"{line}\n" for line in overrides))
         write_text(self.path / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
 
@@ -60,16 +61,16 @@ class RunFolder:
             ) from error
 
     def discard_if_unused(self) -> None:
-        """Remove a folder that never became a run."""
+        """Remove a folder of :func:`fresh_folder` that never became a run."""
         if self.path.is_dir() and not (self.path / "config.yaml").exists():
             shutil.rmtree(self.path)
 
 
 def fresh_folder(path: Path) -> RunFolder:
-    """Create the folder of a new run; refuse one that already holds a run.
+    """Create the folder of a new run; refuse one that already holds anything.
 
     Raises:
-        UserError: the folder holds a ``config.yaml`` or is a file.
+        UserError: the folder holds a run or other files, or is a file.
     """
     require(not path.is_file(), f"{path} is a file; give hydra.run.dir= a folder that is new")
     require(
@@ -78,6 +79,12 @@ def fresh_folder(path: Path) -> RunFolder:
         "hydra.run.dir",
     )
     path.mkdir(parents=True, exist_ok=True)
+    strangers = sorted(found.name for found in path.iterdir() if found.name != LOG_NAME)
+    require(
+        not strangers,
+        f"{path} is not empty (it holds {', '.join(strangers[:3])}); give hydra.run.dir= a folder "
+        "that is new",
+    )
     return RunFolder(path)
 
 

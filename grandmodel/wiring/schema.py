@@ -18,8 +18,6 @@ from grandmodel.wiring.sections import (
     TrainerConfig,
 )
 
-SPLITS = ("auto", "train", "validation", "test")
-
 
 @dataclass(kw_only=True)
 class DataSection(DataConfig, SyntheticConfig):

@@ -1,6 +1,6 @@
 """One training from configuration to judged run folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from grandmodel.wiring.judging import Judging, Subject, build_validator, own_spl
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, cut_logs
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.quality import save_quality, show_quality
+from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import (
@@ -63,10 +64,12 @@ def run_training(
     device = use_hardware(config.trainer, folder, resume=resume)
     check_logger(config.logger)
     training = _prepare(config, device, console)
-    if not resume:
-        folder.write_start(raw, overrides)
+    if resume:
+        require_same_bars(folder, training.stage, "resume")
+    else:
         folder.write_run_json(**_facts(training, folder))
         save_quality(training.stage.dataset, folder.path)
+        folder.write_start(raw, overrides)
     result = _fit(training, folder, raw, console, resume=resume)
     if result.interrupted:
         raise InterruptedRunError(
@@ -74,8 +77,15 @@ def run_training(
             f"python train.py resume={folder.path}"
         )
     folder.write_run_json(training_seconds=result.seconds)
-    judging = _judge(training, folder, result)
-    judging.write(folder.path, raw)
+    try:
+        judging = _judge(training, folder, result)
+        judging.write(folder.path, raw)
+    except KeyboardInterrupt as interruption:
+        raise InterruptedRunError(
+            "interrupted after training, before the judgement was written; continue with: "
+            f"python train.py resume={folder.path}"
+        ) from interruption
+    say_where_it_never_trades(judging.subject, console)
     console.print(terminal_table(judging.metrics))
     console.print(judging.metrics["verdict_reason"], markup=False)
     score = (result.best_row or {}).get("score")
@@ -90,22 +100,27 @@ def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Tra
             episode_bars=config.env.episode_bars,
             columns=read_columns(config),
         )
+    check_rules(config, stage.dataset.instrument)
     show_quality(stage.dataset, console)
-    stage = Stage(stage.dataset, stage.tape.to(device))
+    stage = stage.to(device)
     team = build_system(config)
-    if config.init_from is not None:
-        _start_from(config.init_from, team)
+    scale = None if config.init_from is None else _start_from(config.init_from, team)
     team = team.to(device)
     reward = fitted_reward(config, stage)
     collector, learner = build_learner(config, stage, team, reward)
+    if scale is not None:
+        learner.value_norm.load_state_dict(scale)
     validator = build_validator(config, stage, reward.scale.sd_floor, detail=False)
     return Training(config, stage, team, reward, collector, learner, validator)
 
 
-def _start_from(run: str, team: Team) -> None:
+def _start_from(run: str, team: Team) -> dict[str, Any]:
+    """Put the best weights of ``run`` into the team; return the scale of returns they mean."""
     source, _ = existing_run(run, key="init_from")
     chosen = source.best_checkpoint if source.best_checkpoint.exists() else source.last_checkpoint
-    load_team(team, checkpoint.load(chosen)["state_dict"], str(chosen))
+    state = checkpoint.load(chosen)
+    load_team(team, state["state_dict"], str(chosen))
+    return state["training"]["value_norm"]
 
 
 def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
@@ -121,6 +136,7 @@ def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
     return {
         "seed": config.seed,
         **stage.facts(),
+        "synergies_seen": stage.synergies_seen,
         "sd_floor": training.reward.scale.sd_floor,
         "used": used,
     }
@@ -181,17 +197,38 @@ def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
         "no validation happened; lower evaluation.every_steps below total_steps",
     )
     subject = load_subject(training.team, folder, training.reward.scale.sd_floor)
-    subject = Subject(
-        **{
-            **vars(subject),
-            "env_steps": result.env_steps,
-            "env_steps_per_s": result.env_steps / max(result.seconds, 1e-9),
-            "seconds": result.seconds,
-        }
+    subject = replace(
+        subject,
+        env_steps=result.env_steps,
+        env_steps_per_s=result.steps_per_second,
+        seconds=result.seconds,
     )
     synthetic = stage.dataset.synthetic
     split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
     return Judging(config, stage, subject, own_split("train", config, stage, split))
+
+
+def require_same_bars(folder: RunFolder, stage: Stage, key: str) -> None:
+    """Refuse to go on with a run whose bars are no longer the same.
+
+    Raises:
+        UserError: the fingerprint differs from that in ``run.json``.
+    """
+    known = folder.read_run_json().get("data_fingerprint")
+    require(
+        known == stage.dataset.fingerprint,
+        f"{key}={folder.path}: the bars are not those that the run was made from (their "
+        "fingerprint differs); restore the file and its data.* settings, or judge the run on "
+        "other bars with backtest.py",
+    )
+
+
+def say_where_it_never_trades(subject: Subject, console: Console) -> None:
+    """Say that calibration found no gate at which the team earns."""
+    if subject.gate >= 1.0:
+        console.print(
+            "gate 1.0: no gate earned on validation with enough round trips; the team never trades"
+        )
 
 
 def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
@@ -209,8 +246,8 @@ def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
         gate=float(row["gate"]),
         sd_floor=sd_floor,
         env_steps=int(state["env_steps"]),
-        env_steps_per_s=0.0,
-        seconds=0.0,
+        env_steps_per_s=None,
+        seconds=None,
         gate_sharpes={
             float(name.removeprefix("gate_sharpe_")): value
             for name, value in row.items()

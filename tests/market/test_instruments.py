@@ -106,3 +106,20 @@ def test_smallest_step_forgets_float_noise() -> None:
     assert smallest_step([1.0553, 1.05531, 1.0553 + 1e-13, 1.1]) == 1e-5
     assert smallest_step([4000.0, 4000.5, 4001.25]) == 0.5
     assert smallest_step([7.0, 7.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        ({"timezone": "Mars/Phobos"}, "instrument.timezone"),
+        ({"timezone": "America"}, "instrument.timezone"),
+        ({"costs": [{"commission": 1.0}]}, "valid_from"),
+        ({"costs": [{"valid_from": "2020-01-01", "fee": 1.0}]}, "instrument.costs"),
+        ({"costs": [{"valid_from": "today"}]}, "instrument.costs.valid_from"),
+        ({"costs": ["2020-01-01"]}, "instrument.costs"),
+        ({"costs": [{"valid_from": "2020-01-01", "fee_bps": "much"}]}, "fee_bps"),
+    ],
+)
+def test_impossible_facts_are_refused_in_one_sentence(facts: dict, word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        Instrument(name="X", **facts)

@@ -152,7 +152,7 @@ def test_textured_world_clusters_breathes_and_trades():
         ({"sd_bp": 0.0}, "data.sd_bp"),
         ({"mean_duration_bars": 1.0}, "data.mean_duration_bars"),
         ({"cost_bps": -1.0}, "data.cost_bps"),
-        ({"warmup_bars": -1}, "data.warmup_bars"),
+        ({"warmup_bars": 47}, "data.warmup_bars"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(settings, key):

@@ -195,6 +195,9 @@ def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tupl
         ("train.py", ("resume=nowhere",), ("resume=nowhere",)),
         ("train.py", ("resume={run}", "algorithm.gamma=0.9"), ("algorithm.gamma", "init_from=")),
         ("train.py", ("init_from=nowhere",), ("init_from=nowhere",)),
+        ("train.py", ("resume={run}", "experiment=planted_market"), ("experiment", "resume=")),
+        ("evaluate.py", ("run={run}", "evaluation.gates=[0.5]"), ("evaluation.gates",)),
+        ("evaluate.py", ("run={run}", "data.train_bars=7000"), ("fingerprint",)),
     ],
 )
 def test_bad_input_beside_a_run(
@@ -210,6 +213,23 @@ def refused(done, words: tuple) -> None:
         assert word in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_with_other_files_is_left_alone(home: Path) -> None:
+    folder = home / "precious"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    refused(call("train.py", home, *SMALL, f"hydra.run.dir={folder}"), ("thesis.txt", "new"))
+    assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+def test_other_rules_may_be_judged_on_validation(run: Path, home: Path) -> None:
+    done = call(
+        "evaluate.py", home, f"run={run}", "split=validation", "agent.execute=literal",
+        "evaluation.report=false",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert metrics(named(done.stdout, home))["gate"] == 0.65
 
 
 def test_a_truncated_checkpoint_and_one_of_another_agent(run: Path, home: Path) -> None:

@@ -93,6 +93,7 @@ class FitResult:
 
     env_steps: int
     seconds: float  # of this session alone
+    steps_per_second: float | None  # of this session; None where it trained nothing
     interrupted: bool
     last: Path
     best: Path | None  # None where nothing was validated
@@ -120,12 +121,16 @@ def fit(plan: FitPlan) -> FitResult:
         state.restore(plan.folder / LAST)
     interruption = Interruption(_notify(plan.console))
     stopped = _patience_spent(validations, plan.patience)
+    first = module.env_steps
     if not (module.finished or stopped):
         with _quiet():
             _run(plan, module, state, interruption)
     return FitResult(
         env_steps=module.env_steps,
         seconds=time.perf_counter() - began,
+        steps_per_second=(module.env_steps - first) / (time.perf_counter() - began)
+        if module.env_steps > first
+        else None,
         interrupted=interruption.interrupted and not module.finished,
         last=plan.folder / LAST,
         best=plan.folder / BEST if validations.rows else None,

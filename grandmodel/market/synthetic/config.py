@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from grandmodel.core.checks import require, require_between, require_choice
 
 WORLDS = ("regimes", "half_cost", "textured", "random_walk")
+WINDOW_BARS = 48  # a window never reaches into the path before
 LATEST_TOTAL_BARS = 3_000_000  # one calendar runs through all paths and must end before 2262
 
 
@@ -45,8 +46,8 @@ class SyntheticConfig:
             value = getattr(self, key)
             require(value >= 1, f"data.{key} must be at least 1, was {value}")
         require(
-            self.warmup_bars >= 0,
-            f"data.warmup_bars must not be negative, was {self.warmup_bars}",
+            self.warmup_bars >= WINDOW_BARS,
+            f"data.warmup_bars must be at least the 48 bars of a window, was {self.warmup_bars}",
         )
         require(
             self.total_bars <= LATEST_TOTAL_BARS,

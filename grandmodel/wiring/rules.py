@@ -1,0 +1,50 @@
+"""Rules that no section can check alone, one function each."""
+
+from grandmodel.core.checks import require
+from grandmodel.market.instruments import Instrument
+from grandmodel.wiring.schema import TrainConfig
+
+
+def check_rules(config: TrainConfig, instrument: Instrument) -> None:
+    """Run every cross-field rule.
+
+    Raises:
+        UserError: two settings contradict each other.
+    """
+    check_weights_can_learn(config)
+    check_reward_risk(config)
+    check_whole_contracts(config, instrument)
+
+
+def check_weights_can_learn(config: TrainConfig) -> None:
+    """Refuse pool weights whose way of learning the executor never feeds."""
+    kind, executor = config.agent.ensemble_learn, config.agent.executor
+    require(
+        kind != "gradient" or executor == "pool",
+        f"agent.ensemble_learn=gradient needs agent.executor=pool, was {executor}; set it, or "
+        "use agent.ensemble_learn=record",
+    )
+    require(
+        kind != "record" or executor != "pool" or len(config.agent.active_names) == 1,
+        "agent.ensemble_learn=record needs agents that execute alone, but agent.executor is pool; "
+        "use agent.ensemble_learn=gradient or fixed",
+    )
+
+
+def check_reward_risk(config: TrainConfig) -> None:
+    """Refuse a risk term beside the rewards that have none."""
+    require(
+        config.reward.kind == "net" or config.reward.risk in ("0", "0.0"),
+        f"reward.risk is read by reward=net only and was {config.reward.risk} beside "
+        f"reward.kind={config.reward.kind}; set reward.risk=0",
+    )
+
+
+def check_whole_contracts(config: TrainConfig, instrument: Instrument) -> None:
+    """Refuse contracts that are no multiple of the instrument's lot."""
+    lots = config.env.contracts / instrument.lot
+    require(
+        config.env.size != "contracts" or (lots >= 1 and abs(lots - round(lots)) < 1e-6),
+        f"env.contracts must be a multiple of the lot of {instrument.name} ({instrument.lot:g}), "
+        f"was {config.env.contracts:g}",
+    )

@@ -1,0 +1,42 @@
+"""Settings that contradict each other are refused, each with its remedy."""
+
+import pytest
+
+from grandmodel.core.checks import UserError
+from grandmodel.market.instruments import Instrument
+from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.rules import check_rules
+from grandmodel.wiring.schema import TrainConfig
+
+FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["agent.ensemble_learn=gradient"], ("agent.executor=pool", "episode")),
+        (["agent.executor=pool"], ("agent.ensemble_learn=record", "gradient or fixed")),
+        (["reward=text", "reward.risk=0.03"], ("reward.risk", "0.03", "text")),
+        (["env.size=contracts", "env.contracts=0.5"], ("env.contracts", "FUT", "0.5")),
+    ],
+)
+def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]) -> None:
+    with pytest.raises(UserError) as caught:
+        check_rules(typed(compose("train", overrides), TrainConfig), FUTURE)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["agent.executor=pool", "agent.ensemble_learn=gradient"],
+        ["agent.executor=step"],
+        ["reward=text"],
+        ["env.size=contracts", "env.contracts=3"],
+        ["agent=strategic_single", "agent.executor=pool"],
+    ],
+)
+def test_what_fits_passes(overrides: list[str]) -> None:
+    check_rules(typed(compose("train", overrides), TrainConfig), FUTURE)
