@@ -24,7 +24,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 install: $(VENV)/.installed  ## Create .venv and install GrandModel into it
 
 train: $(VENV)/.installed  ## Train and judge the strategic team on the embedded synthetic market
-	$(BIN)/python train.py experiment=first_run
+	$(BIN)/python train.py
 
 test: $(VENV)/.installed-test  ## Install what the tests need and run the whole suite
 	$(BIN)/python -m pytest --numprocesses 2
