@@ -7,7 +7,7 @@ from grandmodel.learning.config import AlgorithmConfig, CostCurriculum
 
 
 def test_schedules_at_start_middle_and_end():
-    config = AlgorithmConfig()
+    config = AlgorithmConfig(actor_lr=5e-4, critic_lr=1e-3)
     assert config.learning_rates(0.0) == (5e-4, 1e-3)
     assert config.learning_rates(1.0) == (pytest.approx(5e-5), pytest.approx(1e-4))
     assert config.learning_rates(0.5) == (pytest.approx(2.75e-4), pytest.approx(5.5e-4))

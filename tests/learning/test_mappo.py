@@ -230,7 +230,7 @@ def test_entropy_and_value_switches_change_the_loss():
     assert first_loss(entropy_start=0.0, entropy_end=0.0) > base
     assert first_loss(value_loss="mse", huber_delta=10.0) == pytest.approx(base, rel=1e-6)
     assert first_loss(huber_delta=0.1) < base
-    assert first_loss(value_clip=None) < base
+    assert first_loss(value_clip=0.2) > base
 
 
 def test_performance_option_moves_the_weights_by_outcome_and_confidence():
