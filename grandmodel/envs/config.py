@@ -7,7 +7,6 @@ from typing import Any
 from grandmodel.core.checks import UserError, require, require_between, require_choice
 
 SIZES = ("notional", "contracts", "vol_target")
-FILLS = ("next_open",)
 EDGES = ("carry", "flat")
 REWARDS = ("net", "text")
 
@@ -29,7 +28,6 @@ class EnvConfig:
     size: str = "notional"  # what a position of 1 is: notional | contracts | vol_target
     contracts: float = 1.0  # contracts per unit of position, read by size=contracts
     vol_target: float = 0.10  # volatility aimed at, a year, read by size=vol_target
-    fill: str = "next_open"
     edge: str | None = None  # carry | flat; None: as the instrument says
     episode_bars: int = 256
     max_hold_bars: int = 96
@@ -39,7 +37,6 @@ class EnvConfig:
         require_choice("env.size", self.size, SIZES)
         require_between("env.contracts", self.contracts, 0.0, float("inf"))
         require_between("env.vol_target", self.vol_target, 0.0, 10.0)
-        require_choice("env.fill", self.fill, FILLS)
         if self.edge is not None:
             require_choice("env.edge", self.edge, EDGES)
         require(self.episode_bars >= 2, f"env.episode_bars must be >= 2, was {self.episode_bars}")

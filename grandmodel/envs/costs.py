@@ -42,11 +42,6 @@ def unit_costs(tape: Tape, first: int = 0, last: int | None = None) -> UnitCosts
     return UnitCosts(fixed + half_spread + slippage, fixed + half_spread + one_tick)
 
 
-def unit_cost(tape: Tape) -> Tensor:
-    """Return the cash cost of trading one unit at each bar's open, float64 [bar]."""
-    return unit_costs(tape).market
-
-
 def _schedule(instrument: Instrument, open_time_ns: Tensor) -> Tensor:
     """Return the six cost figures valid at each bar, float64 [figure, bar]."""
     entries = instrument.cost_schedule

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -102,8 +101,3 @@ def mlp_layers(widths: list[int], *, layer_norm: bool) -> nn.Sequential:
             layers.append(nn.LayerNorm(narrow))
         layers.append(nn.ReLU())
     return nn.Sequential(*layers)
-
-
-def softmax_once(logits: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """Return class probabilities; the one place where logits of an agent become probabilities."""
-    return torch.softmax(logits, dim=-1)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from grandmodel.market.synthetic.config import SyntheticConfig
 
 UP, DOWN, SIDEWAYS, VOLATILE = 0, 1, 2, 3
-REGIME_NAMES = ("up", "down", "sideways", "volatile")
 BP = 1e-4
 
 
