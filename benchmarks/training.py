@@ -34,8 +34,8 @@ from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.track import Market
 from grandmodel.learning.lightning.fit import FitPlan, fit
 from grandmodel.wiring.compose import compose, typed
-from grandmodel.wiring.judging import build_validator
 from grandmodel.wiring.market import Stage, build_stage
+from grandmodel.wiring.occasion import build_validator
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_learner, build_system, fitted_reward
 

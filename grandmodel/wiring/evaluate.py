@@ -14,8 +14,9 @@ from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.hardware import use_hardware
-from grandmodel.wiring.judging import Judging, Occasion, own_split
+from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
+from grandmodel.wiring.occasion import Occasion, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_config import RunCommand, from_run

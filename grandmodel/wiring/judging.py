@@ -1,98 +1,40 @@
 """Judge a team on a stretch of bars and write all that is known about the result."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from omegaconf import DictConfig, OmegaConf
 
-from grandmodel.core.types import Segment
-from grandmodel.evaluation import baselines as rivals
-from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule
 from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.ledger import Ledger, Trial, config_hash
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
-from grandmodel.evaluation.references import Reference, compute_references, optimum
 from grandmodel.evaluation.report.page import ReportData, write_report
 from grandmodel.evaluation.statistics import (
+    Difference,
     intervals,
     sharpe_difference,
     sharpe_interval,
     with_intervals,
 )
 from grandmodel.evaluation.track import Market, Track
-from grandmodel.evaluation.verdict import gather, judge_evidence
+from grandmodel.evaluation.verdict import Verdict, gather, judge_evidence
 from grandmodel.market.instruments import COST_KEYS
 from grandmodel.market.quality import quality_table
-from grandmodel.systems.team import Team
 from grandmodel.wiring.market import Stage
+from grandmodel.wiring.occasion import Occasion, Subject, build_validator
+from grandmodel.wiring.rivals import find_rivals
 from grandmodel.wiring.schema import TrainConfig
 
-UNPLANTED = ("random_walk",)  # worlds without anything that a reference could know
 
+class Draws(TypedDict):
+    """Settings of every bootstrap of a judgement."""
 
-@dataclass(frozen=True)
-class Subject:
-    """A trained team as it is judged: weights, gate, and what its training measured."""
-
-    team: Team
-    gate: float
-    sd_floor: float
-    env_steps: int
-    env_steps_per_s: float | None  # null where nothing was trained
-    seconds: float | None
-    gate_sharpes: Mapping[float, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Occasion:
-    """Why and where a team is judged."""
-
-    kind: str  # train | evaluate | backtest
-    split: str
-    segments: tuple[Segment, ...]
-    opens_test: bool
-    chosen_here: bool  # checkpoint or gate was chosen on these bars
-    tuned_on: tuple[Segment, ...] = ()  # where the moving-average cross is tuned
-    ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
-    references: bool = False
-    notes: tuple[str, ...] = ()
-
-
-def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occasion:
-    """Return the occasion of judging a run on a split of its own bars."""
-    synthetic = stage.dataset.synthetic
-    count = config.evaluation.segments_for(synthetic)
-    return Occasion(
-        kind=kind,
-        split=split,
-        segments=tuple(stage.segments(split, count)),
-        tuned_on=tuple(stage.segments("validation", count)),
-        opens_test=split == "test" and not synthetic,
-        chosen_here=split == "validation",
-        references=synthetic,
-    )
-
-
-def build_validator(
-    config: TrainConfig, stage: Stage, sd_floor: float, *, detail: bool
-) -> Validator:
-    """Build the one validation that training and ``evaluate.py split=validation`` run."""
-    count = config.evaluation.segments_for(stage.dataset.synthetic)
-    return Validator(
-        stage.tape,
-        stage.segments("validation", count),
-        config.env,
-        config.evaluation,
-        execute=config.agent.execute,
-        gate=config.agent.gate,
-        sessions_per_year=stage.sessions_per_year,
-        sd_floor=sd_floor,
-        detail=detail,
-    )
+    draws: int
+    seed: int
 
 
 class Judging:
@@ -105,7 +47,7 @@ class Judging:
         self.market = Market.of(stage.tape)
         self.judgement, self.row, self.beside = self._judge()
         self.measured = self._measure(self.judgement.track(self.row, self.market))
-        self.rivals = self._rivals()
+        self.rivals = find_rivals(config, stage, subject, occasion, self.measured, self._measure)
         self.metrics = self._metrics()
 
     def _measure(self, track: Track) -> Measured:
@@ -138,89 +80,16 @@ class Judging:
         }
         return judgement, 0, beside
 
-    def _rivals(self) -> "Rivals":
-        tape, env, segments = self.stage.tape, self.config.env, self.occasion.segments
-        evaluation, floor = self.config.evaluation, self.subject.sd_floor
-        sharpe = self.measured.scalars["sharpe"] or 0.0
-        tracks = {
-            "flat": rivals.flat(tape, segments, env, sd_floor=floor),
-            "long_only": rivals.long_only(tape, segments, env, sd_floor=floor),
-            "ma_cross": rivals.ma_cross(
-                tape,
-                self.occasion.tuned_on,
-                segments,
-                env,
-                pair=self.occasion.ma_pair,
-                sd_floor=floor,
-            ),
-        }
-        measured = {name: self._measure(found.track) for name, found in tracks.items()}
-        settings = {name: found.setting for name, found in tracks.items()}
-        random_p = None
-        if len(self.measured.trips):
-            drawn = rivals.random_trades(
-                tape,
-                self.measured.track,
-                sharpe,
-                env,
-                seed=evaluation.seed,
-                draws=evaluation.random_draws,
-                sd_floor=floor,
-            )
-            measured["random"] = self._measure(drawn.median)
-            random_p = drawn.p_value
-            settings["random"] = {"draws": len(drawn.sharpe), "p_value": random_p}
-        return Rivals(measured, settings, random_p, self._references())
-
-    def _references(self) -> dict[str, Reference]:
-        if not (self.occasion.references and self.config.evaluation.references):
-            return {}
-        tape, env, dataset = self.stage.tape, self.config.env, self.stage.dataset
-        segments = self.occasion.segments
-        if self.config.data.leak != "none":
-            return {"optimum": optimum(tape, segments, env, sd_floor=self.subject.sd_floor)}
-        if dataset.truth is None or self.config.data.world in UNPLANTED:
-            return {}
-        count = self.config.evaluation.segments_for(dataset.synthetic)
-        union = self.subject.team.critic.spec
-        training = self.stage.segments("train", count)
-        return compute_references(
-            dataset, tape, union, training, segments, env, sd_floor=self.subject.sd_floor
-        )
-
     def _metrics(self) -> dict[str, Any]:
-        evaluation, own = self.config.evaluation, self.measured
-        draws, seed = evaluation.draws, evaluation.seed
         differences = {
-            name: sharpe_difference(own, found, draws=draws, seed=seed)
+            name: sharpe_difference(self.measured, found, **self._draws)
             for name, found in self.rivals.baselines.items()
         }
-        evidence = gather(
-            own,
-            sharpe_interval(own, draws=draws, seed=seed),
-            {name: found for name, found in differences.items() if name not in ("flat", "random")},
-            self.rivals.random_p,
-            chosen_here=self.occasion.chosen_here,
-        )
-        verdict = judge_evidence(evidence)
-        references = {
-            name: self._measure(found.track) for name, found in self.rivals.references.items()
-        }
-        facts: dict[str, Any] = {
-            "gate": self.subject.gate,
-            "weights": dict(
-                zip(self.subject.team.names, self.subject.team.weights.tolist(), strict=True)
-            ),
-            "beside": {name: found.scalars for name, found in self.beside.items()},
-        }
-        if "optimum" in references:
-            best = mean_decision_return(references["optimum"].track)
-            mine = mean_decision_return(own.track)
-            facts["share_of_optimum"] = mine / best if best > 0 else None
+        verdict = self._verdict(differences)
         subject = self.subject
         record = metrics_record(
-            own,
-            intervals(own, draws=draws, seed=seed),
+            self.measured,
+            intervals(self.measured, **self._draws),
             split=self.occasion.split,
             verdict=verdict.verdict,
             verdict_reason=verdict.reason,
@@ -229,7 +98,7 @@ class Judging:
             seconds=subject.seconds,
             baselines={
                 name: {
-                    **with_intervals(found.scalars, intervals(found, draws=draws, seed=seed)),
+                    **self._figures(found),
                     **self.rivals.settings[name],
                     "sharpe_difference": differences[name].value,
                     "sharpe_difference_ci_low": differences[name].low,
@@ -237,16 +106,51 @@ class Judging:
                 }
                 for name, found in self.rivals.baselines.items()
             },
-            references={
-                name: {
-                    **with_intervals(found.scalars, intervals(found, draws=draws, seed=seed)),
-                    **{f"setting_{k}": v for k, v in self.rivals.references[name].setting.items()},
-                }
-                for name, found in references.items()
-            },
-            **facts,
+            **self._facts(),
         )
         return tidy(record)
+
+    @property
+    def _draws(self) -> Draws:
+        return {"draws": self.config.evaluation.draws, "seed": self.config.evaluation.seed}
+
+    def _figures(self, found: Measured) -> dict[str, Any]:
+        return with_intervals(found.scalars, intervals(found, **self._draws))
+
+    def _verdict(self, differences: Mapping[str, Difference]) -> Verdict:
+        counted = {
+            name: found for name, found in differences.items() if name not in ("flat", "random")
+        }
+        evidence = gather(
+            self.measured,
+            sharpe_interval(self.measured, **self._draws),
+            counted,
+            self.rivals.random_p,
+            chosen_here=self.occasion.chosen_here,
+        )
+        return judge_evidence(evidence)
+
+    def _facts(self) -> dict[str, Any]:
+        """Gate, weights, the other execution rules, references and the share of the optimum."""
+        team = self.subject.team
+        found = {name: self._measure(it.track) for name, it in self.rivals.references.items()}
+        facts: dict[str, Any] = {
+            "gate": self.subject.gate,
+            "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
+            "beside": {name: measured.scalars for name, measured in self.beside.items()},
+            "references": {
+                name: {
+                    **self._figures(measured),
+                    **{f"setting_{k}": v for k, v in self.rivals.references[name].setting.items()},
+                }
+                for name, measured in found.items()
+            },
+        }
+        if "optimum" in found:
+            best = mean_decision_return(found["optimum"].track)
+            mine = mean_decision_return(self.measured.track)
+            facts["share_of_optimum"] = mine / best if best > 0 else None
+        return facts
 
     def write(self, folder: Path, config: DictConfig) -> None:
         """Write tables, report and the ledger's line; ``metrics.json`` comes last."""
@@ -308,16 +212,6 @@ class Judging:
             sharpe=self.metrics["sharpe"],
             verdict=self.metrics["verdict"],
         )
-
-
-@dataclass(frozen=True)
-class Rivals:
-    """What the team is compared with."""
-
-    baselines: dict[str, Measured]
-    settings: Mapping[str, Mapping[str, Any]]
-    random_p: float | None
-    references: dict[str, Reference]
 
 
 def _costs(instrument: Any) -> dict[str, float | str | None]:

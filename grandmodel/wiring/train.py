@@ -19,9 +19,10 @@ from grandmodel.systems.team import Team
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
-from grandmodel.wiring.judging import Judging, Subject, build_validator, own_split
+from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, cut_logs
 from grandmodel.wiring.market import Stage, build_stage
+from grandmodel.wiring.occasion import Subject, build_validator, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder, existing_run

@@ -1,0 +1,71 @@
+"""Who is judged, why and where: what a judgement is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grandmodel.core.types import Segment
+from grandmodel.evaluation.calibration import Validator
+from grandmodel.systems.team import Team
+from grandmodel.wiring.market import Stage
+from grandmodel.wiring.schema import TrainConfig
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained team as it is judged: weights, gate, and what its training measured."""
+
+    team: Team
+    gate: float
+    sd_floor: float
+    env_steps: int
+    env_steps_per_s: float | None  # null where nothing was trained
+    seconds: float | None
+    gate_sharpes: Mapping[float, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why and where a team is judged."""
+
+    kind: str  # train | evaluate | backtest
+    split: str
+    segments: tuple[Segment, ...]
+    opens_test: bool
+    chosen_here: bool  # checkpoint or gate was chosen on these bars
+    tuned_on: tuple[Segment, ...] = ()  # where the moving-average cross is tuned
+    ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
+    references: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occasion:
+    """Return the occasion of judging a run on a split of its own bars."""
+    synthetic = stage.dataset.synthetic
+    count = config.evaluation.segments_for(synthetic)
+    return Occasion(
+        kind=kind,
+        split=split,
+        segments=tuple(stage.segments(split, count)),
+        tuned_on=tuple(stage.segments("validation", count)),
+        opens_test=split == "test" and not synthetic,
+        chosen_here=split == "validation",
+        references=synthetic,
+    )
+
+
+def build_validator(
+    config: TrainConfig, stage: Stage, sd_floor: float, *, detail: bool
+) -> Validator:
+    """Build the one validation that training and ``evaluate.py split=validation`` run."""
+    count = config.evaluation.segments_for(stage.dataset.synthetic)
+    return Validator(
+        stage.tape,
+        stage.segments("validation", count),
+        config.env,
+        config.evaluation,
+        execute=config.agent.execute,
+        gate=config.agent.gate,
+        sessions_per_year=stage.sessions_per_year,
+        sd_floor=sd_floor,
+        detail=detail,
+    )
