@@ -5,7 +5,7 @@ agree to the last digit. Source: ``docs/definitions.md``, Judging.
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ DTYPES = {
 class Unrewarded:
     """Stands in for a reward where nothing learns: zero, with the scale that sizes may need."""
 
-    needs: tuple[str, ...] = ()
+    needs: ClassVar[dict[str, str]] = {}
 
     def __init__(self, sd_floor: float) -> None:
         self.scale = RewardScale(sd_floor, 1.0)
