@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 import grandmodel
 from grandmodel.core.checks import require
 from grandmodel.core.types import Segment
-from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.evaluation.overlap import DayPrints, UsedSpan
 from grandmodel.features.build import load_or_build_tape
 from grandmodel.features.evidence import (
     LEAST_SYNERGIES,
@@ -79,13 +79,15 @@ class Stage:
         return found
 
     def used(self, split: str, run: str) -> list[UsedSpan]:
-        """Return the times of a split, for the seal."""
+        """Return times and bars of a split, for the seal; planted bars are nobody's to seal."""
         found = []
         for span in self.dataset.splits.get(split, ()):
             bars = self.dataset.paths[span.path].bars
             closes = bars.close_time_ns
             start, end = int(bars.open_time_ns[span.start]), int(closes[span.stop - 1])
-            found.append(UsedSpan(self.dataset.instrument.name, start, end, USES[split], run))
+            days = DayPrints() if self.dataset.synthetic else DayPrints.of(bars, start, end)
+            name = self.dataset.instrument.name
+            found.append(UsedSpan(name, start, end, USES[split], run, days))
         return found
 
     def facts(self) -> dict[str, Any]:

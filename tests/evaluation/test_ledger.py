@@ -6,7 +6,6 @@ import pytest
 
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.ledger import Ledger, Trial, config_hash, moments
-from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
 
 DAY = 86_400_000_000_000
 NET = np.array([0.01, -0.02, 0.03])
@@ -86,29 +85,3 @@ def test_two_writers_never_mix_their_lines(tmp_path):
     for worker in workers:
         worker.join()
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 40
-
-
-def span(start, end, use="training", instrument="NQ"):
-    return UsedSpan(instrument, start * DAY, end * DAY, use)
-
-
-def test_overlapping_bars_are_refused_in_one_sentence():
-    used = [span(0, 100), span(100, 120, "selection"), span(120, 150, "test")]
-    said = refusal(span(110, 130, "backtest"), used)
-    assert said is not None
-    assert "bars of NQ from 1970-04-21 to 1970-05-01 were used for selection" in said
-    assert "allow_overlap=true" in said
-    assert "data.start=1970-05-02" in said
-    assert refusal(span(120, 150, "backtest"), used) is None
-    assert refusal(span(0, 100, "backtest", "ES"), used) is None
-    assert refusal(span(10, 20, "backtest"), [span(20, 30)]) is None
-
-
-def test_bars_of_the_test_split_count_as_an_opening():
-    used = [span(0, 100), span(120, 150, "test")]
-    assert opens_test(span(149, 200, "backtest"), used)
-    assert not opens_test(span(150, 200, "backtest"), used)
-
-
-def test_spans_survive_the_record():
-    assert UsedSpan.from_record(span(1, 2).as_record()) == span(1, 2)

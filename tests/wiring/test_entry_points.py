@@ -120,6 +120,10 @@ def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
     again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={file}")
     assert again.returncode == 2
     assert "allow_overlap=true" in again.stderr
+    renamed = home / "ES_of_somebody.csv"
+    shutil.copy(file, renamed)
+    again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={renamed}")
+    refused(again, ("bars of ES (known to this run as generic)", "allow_overlap=true"))
     later = bars_file(home, 6, "2021-01-01")
     tested = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={later}")
     assert tested.returncode == 0, tested.stderr
