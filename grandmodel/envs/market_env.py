@@ -227,12 +227,12 @@ def _count(n_envs: int | None, starts: StartPolicy) -> int:
     return int(count or 0)
 
 
-def _signals(tape: Tape, needs: tuple[str, ...], rows: tuple[int, int]) -> list[tuple[str, Tensor]]:
+def _signals(tape: Tape, needs: dict[str, str], rows: tuple[int, int]) -> list[tuple[str, Tensor]]:
     """Return the columns that reward terms read, float32 [rows] each."""
-    missing = [name for name in needs if name not in tape.columns]
-    require(
-        not missing,
-        f"reward=text needs the column {', '.join(missing)}, which the tape lacks: use "
-        "reward=net or set the weight of its term to 0",
-    )
+    for name, asked_by in needs.items():
+        require(
+            name in tape.columns,
+            f"{asked_by} needs the column {name}, which the tape lacks: leave the term out, or "
+            "give it a column of the tape",
+        )
     return [(name, tape.column(name)[rows[0] : rows[1]].contiguous()) for name in needs]

@@ -3,6 +3,7 @@
 Source: `docs/definitions.md`, "Rewards".
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,6 +21,7 @@ FLOOR_SHARE = 0.2  # of the training median of the trailing sd
 DRAWDOWN_DAYS = 3.0  # daily sd of the unit position that count as an ordinary drawdown
 HIGH_VOLATILITY = 2.0  # ratio from which holding a position is charged
 SMALLEST_EQUITY = 1e-9
+REPORTED = ("net", "clipped", "net_full_cost")  # what every kind reports beside its terms
 
 
 class StepFacts(NamedTuple):
@@ -30,7 +32,7 @@ class StepFacts(NamedTuple):
     equity_before: Tensor  # float64 [env], at the close of t
     trailing_sd: Tensor  # float64 [env], of row t
     position_before: Tensor  # int64 [env]
-    position: Tensor  # int64 [env], held over bar t+1
+    position: Tensor  # int64 [env], held over bar t+1, before a liquidation in it
     drawdown_before: Tensor  # float64 [env]
     drawdown: Tensor  # float64 [env]
     signals: dict[str, Tensor]  # needed columns at row t, float32 [env]
@@ -98,7 +100,11 @@ def volatility(facts: StepFacts, change: Tensor, scale: RewardScale) -> Tensor:
 
 
 def momentum(facts: StepFacts, change: Tensor, scale: RewardScale) -> Tensor:
-    """Return change of momentum_20 x sign of the position."""
+    """Return (momentum_20 at row t+1 - at row t) x position held over bar t+1.
+
+    momentum_20 is the tape's scaled column (a rolling z-score in [-1, 1], no return), so the term
+    lies in [-2, 2]. The position counts after the hard limits, before a liquidation in the bar.
+    """
     del change, scale
     return (facts.next_signals["momentum_20"] - facts.signals["momentum_20"]) * facts.position
 
@@ -120,11 +126,20 @@ TERMS: dict[str, tuple[Term, tuple[str, ...]]] = {  # function, columns it reads
 
 
 class OwnTerm(NamedTuple):
-    """A reward term that is not shipped."""
+    """A reward term that is not shipped: weight x term is added to the reward of every kind."""
 
-    term: Term
-    weight: float
-    columns: tuple[str, ...] = ()  # tape columns that it reads
+    term: Term  # of facts, unclipped scaled change of equity, and scale; a number per environment
+    weight: float  # finite
+    columns: tuple[str, ...] = ()  # tape columns that it finds in `signals` and `next_signals`
+
+
+def _check_own(name: str, own: OwnTerm) -> None:
+    key, taken = f"reward.own.{name}", (*REPORTED, *TERMS)
+    require(
+        name not in taken,
+        f"{key} must have a name of its own: {', '.join(taken)} are taken",
+    )
+    require(math.isfinite(own.weight), f"{key}.weight must be a finite number, was {own.weight}")
 
 
 class RunningScale:
@@ -173,6 +188,9 @@ class Reward:
         scale: from :func:`measure_scale` on the training stretches.
         device: where the normaliser lives.
         own: further terms by name, added to those of the kind.
+
+    Raises:
+        UserError: an own term has the name of a shipped one, or no finite weight.
     """
 
     def __init__(
@@ -185,6 +203,8 @@ class Reward:
         self.config = config
         self.scale = scale
         self.own = dict(own or {})
+        for name, term in self.own.items():
+            _check_own(name, term)
         self.weights = {name: w for name, w in config.weights.items() if w != 0.0}
         self.running = RunningScale(config.normalise_decay, device) if config.normalise else None
 
@@ -200,12 +220,12 @@ class Reward:
         return cls(config, measure_scale(tape, spans), tape.close.device, own)
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """Tape columns that the terms read."""
+    def needs(self) -> dict[str, str]:
+        """Tape columns that the terms read, and the setting that asks for each."""
         shipped = () if self.config.kind == "net" else tuple(self.weights)
-        columns = [name for term in shipped for name in TERMS[term][1]]
-        columns += [name for own in self.own.values() for name in own.columns]
-        return tuple(dict.fromkeys(columns))
+        text = {name: f"reward.terms.{term}" for term in shipped for name in TERMS[term][1]}
+        own = {name: f"reward.own.{key}" for key, term in self.own.items() for name in term.columns}
+        return own | text
 
     def net(self, facts: StepFacts) -> tuple[Tensor, dict[str, Tensor]]:
         """Return x, float32 [env], and its companions that are logged.

@@ -14,7 +14,9 @@ from grandmodel.envs.free_reward import (
     random_policies,
     reward_follows_money,
 )
+from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.reward import (
+    OwnTerm,
     Reward,
     RewardScale,
     RunningScale,
@@ -25,6 +27,7 @@ from grandmodel.envs.reward import (
     synergy,
     volatility,
 )
+from grandmodel.envs.starts import SegmentStarts
 from grandmodel.market.instruments import Instrument
 
 GENERIC = Instrument(
@@ -149,8 +152,40 @@ def test_text_pnl_is_tanh_on_the_same_scale():
 
 
 def test_text_says_which_column_is_missing():
-    with pytest.raises(UserError, match="reward=text needs the column synergy_direction"):
+    with pytest.raises(UserError, match=r"reward\.terms\.synergy needs the column syn"):
         segment_env(random_tape(60, columns=False), reward=RewardConfig(kind="text"))
+
+
+def charge(facts, change, scale):
+    return -facts.position.abs().double()
+
+
+def test_own_terms_say_what_is_wrong_with_them():
+    reward = Reward(RewardConfig(), SCALE, own={"mine": OwnTerm(charge, 1.0, ("nowhere",))})
+    starts = SegmentStarts([Segment(0, 60)])
+    with pytest.raises(UserError, match=r"reward\.own\.mine needs the column nowhere"):
+        MarketEnv(random_tape(60), EnvConfig(), reward, starts=starts, generator=torch.Generator())
+    with pytest.raises(UserError, match=r"reward\.own\.net_full_cost must have a name of its own"):
+        Reward(RewardConfig(), SCALE, own={"net_full_cost": OwnTerm(charge, 1.0)})
+    with pytest.raises(UserError, match=r"reward\.own\.mine\.weight must be a finite number"):
+        Reward(RewardConfig(), SCALE, own={"mine": OwnTerm(charge, float("nan"))})
+
+
+def test_momentum_is_the_move_of_the_scaled_column_until_the_end_of_a_liquidated_bar():
+    # bought at 100 with ten times the equity, margin call in the bar: the position still counts
+    rows = [[100.0] * 4, [100.0, 100.0, 80.0, 90.0], [90.0] * 4, [90.0] * 4]
+    columns = {"columns": ("momentum_20",), "features": torch.tensor([[0.5], [-1.0], [1.0], [0.0]])}
+    weights = {"momentum": 1.0, "synergy": 0.0, "volatility": 0.0}
+    env = segment_env(
+        hand_tape(rows, **columns),
+        reward=RewardConfig(kind="text", terms=weights),
+        size="contracts",
+        contracts=5_000.0,
+    )
+    first, second = run(env, [1, 0])
+    assert first.liquidated.item()
+    assert first.terms["momentum"].item() == -1.5
+    assert second.terms["momentum"].item() == 0.0
 
 
 def test_scale_comes_from_the_training_stretches_alone():
