@@ -1,7 +1,9 @@
 """Minimal Gymnasium adapters: one environment, or many in one vector environment.
 
 The observation is the flat row [pooled window, context, account block] of one spec; actions
-0, 1, 2 are short, flat, long. Source: `docs/definitions.md`, "Gymnasium adapters".
+0, 1, 2 are short, flat, long, anything else is refused. Gymnasium knows no rollouts: a reward
+with a running scale (`reward.normalise`) moves it every `rollout_steps` steps. Source:
+`docs/definitions.md`, "Gymnasium adapters".
 """
 
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
 
+from grandmodel.core.checks import require
 from grandmodel.core.types import ACCOUNT_BLOCK, Observation, ObservationSpec
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.market_env import MarketEnv
@@ -24,6 +27,8 @@ from grandmodel.envs.starts import RandomStarts, Stretch
 from grandmodel.features.tape import Tape
 
 Info = dict[str, Any]
+ACTIONS = 3
+ROLLOUT_STEPS = 64  # as `algorithm.rollout_steps`
 
 
 def observation_space(spec: ObservationSpec) -> gym.spaces.Box:
@@ -38,6 +43,22 @@ def flat_observation(view: MarketView, observation: Observation) -> Tensor:
     return torch.cat([view.window(bar), view.context(bar), observation.account], dim=1)
 
 
+def targets(actions: Any, n_envs: int) -> Tensor:
+    """Return actions 0, 1, 2 as target positions -1, 0, 1, int64 [env].
+
+    Raises:
+        UserError: a value is no such number, or there is not one for each environment.
+    """
+    values = np.asarray(actions)
+    fits = values.dtype.kind in "iu" and values.shape == (n_envs,)
+    require(
+        fits and bool(((values >= 0) & (values < ACTIONS)).all()),
+        f"an action must be the integer 0 (short), 1 (flat) or 2 (long), {n_envs} in all, was "
+        f"{np.array2string(values, threshold=8)} of type {values.dtype} and shape {values.shape}",
+    )
+    return torch.from_numpy(values.astype(np.int64)) - 1
+
+
 class GymMarketEnv(gym.Env[NDArray[np.float32], np.int64]):
     """One market environment.
 
@@ -48,6 +69,8 @@ class GymMarketEnv(gym.Env[NDArray[np.float32], np.int64]):
         reward: fitted on the training stretches.
         spans: stretches of tape rows in which episodes start.
         seed: of the starts, until `reset(seed=...)` gives another.
+        rollout_steps: steps after which a reward with a running scale moves it. The scale goes on
+            over `reset`, so with `reward.normalise` two equal seeds need two fresh rewards.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012
@@ -60,8 +83,11 @@ class GymMarketEnv(gym.Env[NDArray[np.float32], np.int64]):
         reward: Reward,
         spans: Sequence[Stretch],
         seed: int = 0,
+        rollout_steps: int = ROLLOUT_STEPS,
     ) -> None:
-        self._batch = GymVectorMarketEnv(tape, spec, env, reward, spans, n_envs=1, seed=seed)
+        self._batch = GymVectorMarketEnv(
+            tape, spec, env, reward, spans, n_envs=1, seed=seed, rollout_steps=rollout_steps
+        )
         self.observation_space = self._batch.single_observation_space
         self.action_space = self._batch.single_action_space
 
@@ -74,7 +100,11 @@ class GymMarketEnv(gym.Env[NDArray[np.float32], np.int64]):
         return observation[0], {}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
-        """Take action 0, 1 or 2 and return observation, reward, terminated, truncated, info."""
+        """Take action 0, 1 or 2 and return observation, reward, terminated, truncated, info.
+
+        Raises:
+            UserError: another action.
+        """
         observation, reward, terminated, truncated, info = self._batch.step(np.array([action]))
         ended = bool(terminated[0] or truncated[0])
         seen = info["final_obs"][0] if ended else observation[0]
@@ -101,10 +131,13 @@ class GymVectorMarketEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
         *,
         n_envs: int,
         seed: int = 0,
+        rollout_steps: int = ROLLOUT_STEPS,
     ) -> None:
+        require(rollout_steps >= 1, f"rollout_steps must be at least 1, was {rollout_steps}")
         self.num_envs = n_envs
+        self._rollout_steps, self._steps = rollout_steps, 0
         self.single_observation_space = observation_space(spec)
-        self.single_action_space = gym.spaces.Discrete(3)
+        self.single_action_space = gym.spaces.Discrete(ACTIONS)
         self.observation_space = batch_space(self.single_observation_space, n_envs)
         self.action_space = batch_space(self.single_action_space, n_envs)
         self._generator = torch.Generator().manual_seed(seed)
@@ -132,8 +165,15 @@ class GymVectorMarketEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
     ) -> tuple[
         NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], Info
     ]:
-        """Take actions [env] of 0, 1, 2 and return the five arrays of Gymnasium."""
-        result = self._env.step(torch.as_tensor(actions, dtype=torch.int64) - 1)
+        """Take actions [env] of 0, 1, 2 and return the five arrays of Gymnasium.
+
+        Raises:
+            UserError: other actions.
+        """
+        result = self._env.step(targets(actions, self.num_envs))
+        self._steps += 1
+        if self._steps % self._rollout_steps == 0:
+            self._env.end_rollout()
         info: Info = {"equity": result.equity.numpy()}
         ended = result.terminated | result.truncated
         if bool(ended.any()):

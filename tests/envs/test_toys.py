@@ -6,6 +6,7 @@ import torch
 from env_worlds import SCALE, random_tape
 from gymnasium.utils.env_checker import check_env
 
+from grandmodel.core.checks import UserError
 from grandmodel.core.types import ObservationSpec
 from grandmodel.envs.config import EnvConfig, RewardConfig
 from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv
@@ -65,15 +66,47 @@ def test_toys_resume_exactly():
         assert torch.equal(a.final.account, b.final.account)
 
 
-def market(kind, **more):
+def market(kind, normalise=False, **more):
     tape = random_tape(300)
-    reward = Reward(RewardConfig(), SCALE)
+    reward = Reward(RewardConfig(normalise=normalise), SCALE)
     return kind(tape, SPEC, CONFIG, reward, [range(48, 300)], **more)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_gymnasium_accepts_the_single_environment():
-    check_env(market(GymMarketEnv), skip_render_check=True)
+UNBOUNDED = "ignore:.*A Box observation space (min|max)imum value is -?infinity:UserWarning"
+
+
+@pytest.mark.filterwarnings("error", UNBOUNDED)
+@pytest.mark.parametrize("normalise", [False, True])
+def test_gymnasium_accepts_the_single_environment(normalise):
+    check_env(market(GymMarketEnv, normalise), skip_render_check=True)
+
+
+@pytest.mark.parametrize("action", [-1, 3, 1.0, 0.9, float("nan"), True, "1", None, [1]])
+def test_actions_that_are_none_are_refused(action):
+    single, vector = market(GymMarketEnv), market(GymVectorMarketEnv, n_envs=2)
+    refusal = r"an action must be the integer 0 \(short\), 1 \(flat\) or 2 \(long\), . in all, was"
+    with pytest.raises(UserError, match=refusal):
+        single.step(action)
+    with pytest.raises(UserError, match=refusal):
+        vector.step(action if isinstance(action, list) else [action, action])
+    for kind in (int, np.int8, np.uint32, np.array):
+        single.step(kind(2))
+
+
+def test_the_running_scale_moves_every_so_many_steps():
+    plain, scaled = (
+        market(GymVectorMarketEnv, kind, n_envs=4, rollout_steps=5) for kind in (False, True)
+    )
+    divided = []
+    for step in range(11):
+        want, got = (env.step([step % 3, 0, 2, 2])[1] for env in (plain, scaled))
+        divided.append(want / got)
+    assert np.allclose(divided[:5], 1.0)
+    assert np.ptp(divided[5:10]) < 1e-5
+    assert abs(divided[5][0] - 1.0) > 0.01
+    assert abs(divided[10][0] - divided[5][0]) > 1e-7
+    with pytest.raises(UserError, match="rollout_steps must be at least 1, was 0"):
+        market(GymMarketEnv, rollout_steps=0)
 
 
 def test_single_and_vector_environment_agree():
