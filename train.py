@@ -12,7 +12,7 @@ from grandmodel.core.checks import UserError
 from grandmodel.wiring.compose import register
 from grandmodel.wiring.exit import InterruptedRunError, guarded, leave
 from grandmodel.wiring.run_config import resumed
-from grandmodel.wiring.run_folder import RunFolder, fresh_folder, shown_path
+from grandmodel.wiring.run_folder import fresh_folder, shown_path
 from grandmodel.wiring.train import run_training
 
 console = Console(soft_wrap=True, highlight=False)
@@ -22,20 +22,12 @@ console = Console(soft_wrap=True, highlight=False)
 def compose_and_train(config: DictConfig) -> float:
     """Train one run; return the validation score that a sweeper optimises."""
     settings = HydraConfig.get()
-    folder = RunFolder(Path(settings.runtime.output_dir))
     try:
-        folder = fresh_folder(folder.path)
-    except UserError as error:
-        leave(error)
-    try:
-        overrides = list(settings.overrides.task)
-        score = run_training(config, folder, overrides, console, resume=False)
+        with fresh_folder(Path(settings.runtime.output_dir)) as folder:
+            overrides = list(settings.overrides.task)
+            score = run_training(config, folder, overrides, console, resume=False)
     except (UserError, InterruptedRunError) as error:
-        folder.discard_if_unused()
         leave(error)
-    except KeyboardInterrupt:
-        folder.discard_if_unused()
-        raise
     console.print(f"run: {shown_path(folder.path)}")
     return score
 
@@ -43,7 +35,8 @@ def compose_and_train(config: DictConfig) -> float:
 def continue_training(arguments: list[str]) -> None:
     """Go on with the run of ``resume=``."""
     folder, config, overrides = resumed(arguments)
-    run_training(config, folder, overrides, console, resume=True)
+    with folder.held():
+        run_training(config, folder, overrides, console, resume=True)
     console.print(f"run: {shown_path(folder.path)}")
 
 

@@ -136,8 +136,7 @@ def _judge(
     facts = source.read_run_json()
     check_rules(config, stage.dataset.instrument)
     show_quality(stage.dataset, console)
-    folder = _own_folder(command, config, occasion.kind)
-    try:
+    with fresh_folder(_own_path(command, config, occasion.kind)) as folder:
         device = use_hardware(config.trainer, folder, resume=False)
         stage = stage.to(device)
         team = build_system(config).to(device)
@@ -150,9 +149,6 @@ def _judge(
         save_quality(stage.dataset, folder.path)
         judging.write(folder.path, command.config)
         folder.write_start(command.config, list(command.overrides))
-    except BaseException:
-        folder.discard_if_unused()
-        raise
     say_where_it_never_trades(subject, console)
     console.print(terminal_table(judging.metrics))
     console.print(judging.metrics["verdict_reason"], markup=False)
@@ -166,9 +162,9 @@ def _gate(config: TrainConfig, stored: float) -> float:
     return LITERAL_GATE if config.agent.execute == "literal" else stored
 
 
-def _own_folder(command: RunCommand, config: TrainConfig, kind: str) -> RunFolder:
+def _own_path(command: RunCommand, config: TrainConfig, kind: str) -> Path:
     given = command.options["hydra.run.dir"]
     if given is not None:
-        return fresh_folder(Path(str(given)))
+        return Path(str(given))
     parent = f"{config.paths.output}/{kind}"
-    return fresh_folder(Path(parent) / fresh_name(parent))
+    return Path(parent) / fresh_name(parent)

@@ -1,11 +1,15 @@
 """The folder of a run: created once, never written into by another run."""
 
+import errno
+import fcntl
 import importlib.metadata
 import json
+import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +24,7 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.files import write_json, write_text
 
 LOG_NAME = "train.log"  # Hydra opens it before a run begins
+WITHOUT_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP)  # some network file systems
 REPORTED_LIBRARIES = ("torch", "lightning", "hydra-core", "numpy", "pandas", "numba")
 
 
@@ -60,17 +65,50 @@ class RunFolder:
                 f"{target} is missing or broken; give run= the folder that train.py named"
             ) from error
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing into the folder until the block ends.
+
+        The lock is the kernel's, on the folder itself: it leaves no file behind and ends with
+        the process, however that ends.
+
+        Raises:
+            UserError: another process holds the folder.
+        """
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            _lock(handle, self.path)
+            yield
+        finally:
+            os.close(handle)
+
     def discard_if_unused(self) -> None:
         """Remove a folder of :func:`fresh_folder` that never became a run."""
         if self.path.is_dir() and not (self.path / "config.yaml").exists():
             shutil.rmtree(self.path)
 
 
-def fresh_folder(path: Path) -> RunFolder:
-    """Create the folder of a new run; refuse one that already holds anything.
+def _lock(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(
+            f"{path} is being written by another process; wait until that has ended, or write "
+            "elsewhere with hydra.run.dir="
+        ) from error
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+
+
+@contextmanager
+def fresh_folder(path: Path) -> Iterator[RunFolder]:
+    """Create the folder of a new run and hold it; refuse one that already holds anything.
+
+    An error inside the block removes a folder that did not become a run.
 
     Raises:
-        UserError: the folder holds a run or other files, or is a file.
+        UserError: the folder holds a run or other files, is a file, or is another process's.
     """
     require(not path.is_file(), f"{path} is a file; give hydra.run.dir= a folder that is new")
     require(
@@ -79,13 +117,19 @@ def fresh_folder(path: Path) -> RunFolder:
         "hydra.run.dir",
     )
     path.mkdir(parents=True, exist_ok=True)
-    strangers = sorted(found.name for found in path.iterdir() if found.name != LOG_NAME)
-    require(
-        not strangers,
-        f"{path} is not empty (it holds {', '.join(strangers[:3])}); give hydra.run.dir= a folder "
-        "that is new",
-    )
-    return RunFolder(path)
+    folder = RunFolder(path)
+    with folder.held():
+        strangers = sorted(found.name for found in path.iterdir() if found.name != LOG_NAME)
+        require(
+            not strangers,
+            f"{path} is not empty (it holds {', '.join(strangers[:3])}); give hydra.run.dir= a "
+            "folder that is new",
+        )
+        try:
+            yield folder
+        except BaseException:
+            folder.discard_if_unused()
+            raise
 
 
 def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:

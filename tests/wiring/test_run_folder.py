@@ -1,0 +1,54 @@
+"""Folders of runs: new, whole, and one process's at a time."""
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from grandmodel.core.checks import UserError
+from grandmodel.wiring.run_folder import RunFolder, fresh_folder
+
+
+def _hold(path: Path, ready) -> None:
+    with RunFolder(path).held():
+        ready.set()
+        signal.pause()
+
+
+def test_a_folder_is_one_processes_until_that_ends(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready))
+    holder.start()
+    assert ready.wait(20)
+    try:
+        for taken in (RunFolder(tmp_path).held(), fresh_folder(tmp_path)):
+            with pytest.raises(UserError, match="being written by another process"), taken:
+                pass
+        assert tmp_path.is_dir()
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.join()
+    with RunFolder(tmp_path).held():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def _refused(path: Path, *, begun: bool) -> None:
+    with fresh_folder(path) as folder:
+        if begun:
+            (folder.path / "config.yaml").write_text("agent: {}")
+        raise UserError("no")
+
+
+def test_an_error_removes_only_what_did_not_become_a_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        _refused(tmp_path / "a", begun=False)
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(UserError):
+        _refused(tmp_path / "b", begun=True)
+    assert (tmp_path / "b").exists()
+    with pytest.raises(UserError, match="already holds a run"):
+        _refused(tmp_path / "b", begun=False)
