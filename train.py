@@ -13,6 +13,7 @@ from grandmodel.wiring.compose import register
 from grandmodel.wiring.exit import InterruptedRunError, guarded, leave
 from grandmodel.wiring.run_config import resumed
 from grandmodel.wiring.run_folder import fresh_folder, shown_path
+from grandmodel.wiring.sweep import whole_sweep
 from grandmodel.wiring.train import run_training
 
 console = Console(soft_wrap=True, highlight=False)
@@ -47,7 +48,8 @@ def main() -> None:
     if any(argument.startswith("resume=") for argument in arguments):
         continue_training(arguments)
     else:
-        compose_and_train()
+        with whole_sweep():
+            compose_and_train()
 
 
 if __name__ == "__main__":

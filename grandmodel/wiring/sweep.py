@@ -1,8 +1,10 @@
 """What a multirun prints when it ends: one table of its runs."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -17,6 +19,12 @@ SHOWN_METRICS = ("sharpe", "total_return", "max_drawdown", "trades")
 class SweepSummary(Callback):
     """Hydra callback: one row per run of a multirun, then the sweep's folder."""
 
+    folder: ClassVar[Path | None] = None  # of the multirun that this process has begun
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Remember the folder that Hydra is about to create."""
+        SweepSummary.folder = Path(config.hydra.sweep.dir)
+
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print overrides and metrics of every run, in job order."""
         folder = Path(config.hydra.sweep.dir)
@@ -28,6 +36,25 @@ class SweepSummary(Callback):
         console = Console(soft_wrap=True)
         console.print(table)
         console.print(f"run: {shown_path(folder)}", highlight=False)
+
+
+@contextmanager
+def whole_sweep() -> Iterator[None]:
+    """Remove the folder of a multirun that ends early without having made a single run."""
+    try:
+        yield
+    except BaseException:
+        if SweepSummary.folder is not None and SweepSummary.folder.is_dir():
+            _discard_if_unused(SweepSummary.folder)
+        raise
+
+
+def _discard_if_unused(folder: Path) -> None:
+    if any(folder.glob("*/config.yaml")):
+        return
+    (folder / "multirun.yaml").unlink(missing_ok=True)
+    with suppress(OSError):  # it holds something that is not ours
+        folder.rmdir()
 
 
 def _job_number(path: Path) -> tuple[int, str]:

@@ -12,6 +12,8 @@ import pytest
 import torch
 from entry_points import SMALL, call, start
 
+from grandmodel.wiring.run_folder import RunFolder
+
 FILES = {
     "config.yaml", "overrides.txt", "run.json", "metrics.json", "equity.parquet", "trades.parquet",
     "decisions.parquet", "report.html", "train.log", "learning.csv", "quality.csv",
@@ -123,7 +125,8 @@ def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
     renamed = home / "ES_of_somebody.csv"
     shutil.copy(file, renamed)
     again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={renamed}")
-    refused(again, ("bars of ES (known to this run as generic)", "allow_overlap=true"))
+    assert again.returncode == 2
+    assert "bars of ES (known to this run as generic)" in again.stderr
     later = bars_file(home, 6, "2021-01-01")
     tested = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={later}")
     assert tested.returncode == 0, tested.stderr
@@ -247,6 +250,40 @@ def test_a_truncated_checkpoint_and_one_of_another_agent(run: Path, home: Path) 
     config.write_text(config.read_text().replace("head: 64", "head: 32"))
     refused(call("evaluate.py", home, f"run={copy}"), ("another agent or network",))
     shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("bad", ["seed=0,x", "algorithm.gamma=7,8"])
+def test_a_refused_multirun_leaves_nothing(home: Path, bad: str) -> None:
+    done = call("train.py", home, "-m", *SMALL, bad, "hydra.sweep.dir=outputs/refused")
+    assert done.returncode == 2
+    assert bad.split("=")[0] in done.stderr
+    assert not (home / "outputs" / "refused").exists()
+
+
+def test_a_multirun_refused_half_way_keeps_its_finished_runs(home: Path) -> None:
+    done = call(
+        "train.py", home, "-m", *SMALL, "total_steps=2048", "algorithm.gamma=0.9,7",
+        "evaluation.report=false", "hydra.sweep.dir=outputs/half",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert (home / "outputs" / "half" / "0" / "metrics.json").exists()
+    assert not (home / "outputs" / "half" / "1").exists()
+
+
+def test_two_processes_never_write_one_folder(run: Path, home: Path) -> None:
+    folder = home / "outputs" / "train" / "busy"
+    where = f"hydra.run.dir={folder}"
+    process = start(
+        "train.py", home, *SMALL, "total_steps=4000000", "callbacks.checkpoint_every_s=0", where
+    )
+    while not (folder / "checkpoints" / "last.ckpt").exists() and process.poll() is None:
+        time.sleep(0.05)
+    second = call("train.py", home, f"resume={folder}")
+    process.kill()  # leaves no time to tidy up: the lock must end with the process
+    process.communicate()
+    refused(second, (str(folder), "another process"))
+    with RunFolder(folder).held():
+        assert (folder / "config.yaml").exists()
 
 
 def test_a_multirun_ends_with_one_table(home: Path) -> None:
