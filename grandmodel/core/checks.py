@@ -1,5 +1,7 @@
 """The one style of error: a sentence the user can act on."""
 
+from collections.abc import Sequence
+
 
 class UserError(ValueError):
     """Something the user can mend.
@@ -30,6 +32,13 @@ def require_between(key: str, value: float, low: float, high: float, *, closed: 
     left = "[" if closed in ("low", "both") else "("
     right = "]" if closed in ("high", "both") else ")"
     require(above and below, f"{key} must lie in {left}{low:g}, {high:g}{right}, was {value}")
+
+
+def require_distinct(key: str, values: Sequence[object]) -> None:
+    """Refuse ``values`` of which two are equal."""
+    doubled = [value for index, value in enumerate(values) if value in values[:index]]
+    again = "".join(str(value) for value in doubled[:1])
+    require(not doubled, f"{key} must name each value once, was {again} twice")
 
 
 def require_choice(key: str, value: object, choices: tuple[object, ...]) -> None:

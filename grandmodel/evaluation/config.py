@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from grandmodel.core.checks import require, require_between
+from grandmodel.core.checks import require, require_between, require_distinct
+
+GATE_DIGITS = 9  # gates that differ by less are one: a stored gate is found again by its value
 
 
 def standard_gates() -> list[float]:
@@ -34,6 +36,8 @@ class EvaluationConfig:
             len(self.gates) > 0 and all(0.0 <= gate <= 1.0 for gate in self.gates),
             f"evaluation.gates must hold values in [0, 1], was {list(self.gates)}",
         )
+        require_distinct("evaluation.gates", [round(gate, GATE_DIGITS) for gate in self.gates])
+        require(self.seed >= 0, f"evaluation.seed must not be negative, was {self.seed}")
         require_between("evaluation.minimum_round_trips", self.minimum_round_trips, 0, 1e9)
         require_between("evaluation.draws", self.draws, 100, 1e6, closed="both")
         require_between("evaluation.random_draws", self.random_draws, 20, 1e6, closed="both")

@@ -1,6 +1,7 @@
 """The learner's aversion to risk: x - c x^2, with c following the Sharpe ratio's gradient."""
 
 from dataclasses import dataclass
+from math import inf
 
 from jaxtyping import Float
 from torch import Tensor
@@ -28,6 +29,7 @@ class RiskConfig:
 
     def __post_init__(self) -> None:
         """Refuse values outside their ranges."""
+        require_between("algorithm.risk.high", self.high, 0.0, inf, closed="low")
         require(
             0.0 <= self.low <= self.high,
             "algorithm.risk.low must lie between 0 and algorithm.risk.high "
@@ -35,10 +37,8 @@ class RiskConfig:
         )
         require_between("algorithm.risk.ramp", self.ramp, 0.0, 1.0, closed="both")
         require_between("algorithm.risk.rate", self.rate, 0.0, 1.0, closed="high")
-        require(
-            self.floor is None or self.floor > 0.0,
-            f"algorithm.risk.floor must be greater than 0 or null, was {self.floor}",
-        )
+        if self.floor is not None:
+            require_between("algorithm.risk.floor", self.floor, 0.0, inf)
 
 
 class RiskTerm:

@@ -1,5 +1,6 @@
 """Which bars to read and how: the `data` part of the configuration, without synthetic markets."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
+from grandmodel.market.instruments import FIRST_YEAR, LAST_YEAR
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
 KINDS = ("csv", "parquet", "synthetic", "custom")
@@ -113,11 +115,14 @@ def iso_time(key: str, value: str | None) -> np.datetime64:
     try:
         if not ISO.match(str(value)):  # numpy reads "now" and "today" too
             raise ValueError(value)
-        year = int(str(value)[:4])
-        require(1678 <= year <= 2261, f"{key} must lie in the years 1678 to 2261, was {value}")
-        return np.datetime64(str(value).removesuffix("Z"), "ns")
+        time = np.datetime64(str(value).removesuffix("Z"), "s")
     except ValueError as error:
         raise UserError(f"{key} must be a date such as 2024-01-31, was {value}") from error
+    require(
+        FIRST_YEAR <= int(str(value)[:4]) <= LAST_YEAR,
+        f"{key} must lie in the years {FIRST_YEAR} to {LAST_YEAR}, was {value}",
+    )
+    return time.astype("datetime64[ns]")
 
 
 def is_day(value: str) -> bool:
@@ -133,6 +138,7 @@ def parse_raw_level(text: str) -> tuple[int, float]:
     except ValueError:
         level = -1.0
     require(
-        level > 0.0, f"data.raw_level_at must read TIME=PRICE, e.g. 2024-12-02=6047.25, was {text}"
+        0.0 < level < math.inf,
+        f"data.raw_level_at must read TIME=PRICE, e.g. 2024-12-02=6047.25, was {text}",
     )
     return int(iso_time("data.raw_level_at", time.strip()).astype(np.int64)), level

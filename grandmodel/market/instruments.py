@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from grandmodel.core.checks import require, require_choice
+from grandmodel.core.checks import require, require_choice, require_distinct
 
 CALENDARS = ("CMES", "XNYS", "24/7", "24/5", "23/5", "planted", "days")
 GENERIC = "generic"
 BEGINNING_NS = -(2**63)
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # what nanoseconds can tell
 COST_KEYS = (
     "commission",
     "fee_bps",
@@ -56,7 +57,7 @@ class CostEntry:
         except ValueError:
             day = np.datetime64("NaT")
         require(
-            not np.isnat(day),
+            not np.isnat(day) and FIRST_YEAR <= int(str(day)[:4]) <= LAST_YEAR,
             f"instrument.costs.valid_from must be a date such as 2015-09-21, was {self.valid_from}",
         )
         object.__setattr__(self, "valid_from", str(day))
@@ -99,6 +100,7 @@ class Instrument:
         object.__setattr__(
             self, "costs", tuple(sorted(entries, key=lambda entry: entry.valid_from_ns))
         )
+        require_distinct("instrument.costs.valid_from", [entry.valid_from for entry in entries])
         require_choice("instrument.calendar", self.calendar, CALENDARS)
         require(
             _is_zone(self.timezone),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from grandmodel.core.checks import require, require_between, require_choice
+from grandmodel.core.checks import require, require_between, require_choice, require_distinct
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.executor import EXECUTOR_KINDS
 from grandmodel.decision.pool import POOL_MODES
@@ -26,9 +26,10 @@ class MemberConfig:
     """Adjustments of the logits, in the order given: volatility_factor, support_prior."""
 
     def __post_init__(self) -> None:
-        """Refuse unknown modifiers and non-positive weights."""
+        """Refuse modifiers that are unknown or named twice, and non-positive weights."""
         for name in self.modifiers:
             require_choice("agent.members.<name>.modifiers", name, tuple(MODIFIERS))
+        require_distinct("agent.members.<name>.modifiers", self.modifiers)
         if self.initial_weight is not None:
             key = "agent.members.<name>.initial_weight"
             require_between(key, self.initial_weight, 0.0, 1.0, closed="high")
@@ -93,12 +94,22 @@ class TemporalMemberConfig:
     """Columns this agent reads instead of `agent.members.<name>.inputs`."""
 
     def __post_init__(self) -> None:
-        """Refuse even kernels (they would shift the sequence) and unknown cells."""
+        """Refuse even kernels (they would shift the sequence), no kernels, and unknown cells."""
         key = "network.temporal.members.<name>"
         require_choice(f"{key}.cell", self.cell, ("lstm", "gru"))
         require(self.layers >= 1, f"{key}.layers must be at least 1, was {self.layers}")
         odd = all(kernel >= 1 and kernel % 2 == 1 for kernel in self.kernels)
-        require(odd, f"{key}.kernels must be odd and positive, was {self.kernels}")
+        require(
+            odd and len(self.kernels) > 0,
+            f"{key}.kernels must hold at least one kernel, odd and positive, was {self.kernels}",
+        )
+        if self.inputs is not None:
+            require(
+                len(self.inputs) > 0,
+                f"{key}.inputs must name at least one column, or be null for those of "
+                "agent.members.<name>.inputs, was empty",
+            )
+            require_distinct(f"{key}.inputs", self.inputs)
 
 
 @dataclass(kw_only=True)

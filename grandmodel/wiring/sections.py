@@ -1,9 +1,10 @@
 """The configuration sections that belong to the wiring itself: hardware, loggers, folders."""
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
-from grandmodel.core.checks import require, require_choice
+from grandmodel.core.checks import require, require_between, require_choice, require_distinct
 
 
 @dataclass(kw_only=True)
@@ -38,9 +39,10 @@ class LoggerConfig:
     tags: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse unknown loggers and modes."""
+        """Refuse unknown loggers and modes, and tags given twice."""
         require_choice("logger.kind", self.kind, ("csv", "tensorboard", "wandb", "none"))
         require_choice("logger.mode", self.mode, ("online", "offline", "disabled"))
+        require_distinct("logger.tags", self.tags)
 
 
 @dataclass(kw_only=True)
@@ -52,16 +54,14 @@ class CallbacksConfig:
     checkpoint_every_s: float = 10.0
 
     def __post_init__(self) -> None:
-        """Refuse patience below one validation and negative times."""
+        """Refuse patience below one validation and times that are negative or have no end."""
         patience = self.early_stopping_patience
         require(
             patience is None or patience >= 1,
             f"callbacks.early_stopping_patience must be at least 1 or null, was {patience}",
         )
-        require(
-            self.checkpoint_every_s >= 0,
-            f"callbacks.checkpoint_every_s must not be negative, was {self.checkpoint_every_s}",
-        )
+        every = self.checkpoint_every_s
+        require_between("callbacks.checkpoint_every_s", every, 0.0, inf, closed="low")
 
 
 @dataclass(kw_only=True)

@@ -95,6 +95,7 @@ def test_costs_with_dates_inherit_what_they_leave_open() -> None:
         ({"edge": "both"}, "instrument.edge must be one of carry, flat"),
         ({"initial_margin": 0.05}, "0 < maintenance <= initial"),
         ({"costs": [{"valid_from": "yesterday"}]}, "instrument.costs.valid_from must be a date"),
+        ({"costs": [{"valid_from": "9999-01-01"}]}, "instrument.costs.valid_from must be a date"),
     ],
 )
 def test_impossible_facts_are_refused(facts: dict, words: str) -> None:

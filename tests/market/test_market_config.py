@@ -16,9 +16,12 @@ from grandmodel.market.config import DataConfig, SplitConfig
         ({"volume_kind": "shares"}, "data.volume_kind must be one of traded, ticks, none"),
         ({"start": "now"}, "data.start must be a date such as 2024-01-31, was now"),
         ({"end": "31.01.2024"}, "data.end must be a date"),
+        ({"end": "2024-02-30"}, "data.end must be a date"),
+        ({"start": "1500-01-01"}, "data.start must lie in the years 1678 to 2261, was 1500-01-01"),
         ({"start": "2024-02-01", "end": "2024-01-01"}, "data.end must not lie before data.start"),
         ({"raw_level_at": "2024-01-01=5"}, "belongs to data.adjustment=additive"),
         ({"raw_level_at": "5", "adjustment": "additive"}, "must read TIME=PRICE"),
+        ({"raw_level_at": "2024-01-01=inf", "adjustment": "additive"}, "must read TIME=PRICE"),
     ],
 )
 def test_values_out_of_range_are_refused(keys: dict, words: str) -> None:

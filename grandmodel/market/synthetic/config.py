@@ -38,6 +38,7 @@ class SyntheticConfig:
         """Refuse what no market can be made of."""
         require_choice("data.world", self.world, WORLDS)
         require(bool(self.leak), "data.leak must be none, all or the name of an agent, was empty")
+        require(self.seed >= 0, f"data.seed must not be negative, was {self.seed}")
         for key in ("train_bars", "validation_bars", "test_bars"):
             value = getattr(self, key)
             floor = self.warmup_bars + 2
