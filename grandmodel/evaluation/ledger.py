@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from io import TextIOWrapper
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from grandmodel.core.checks import UserError
+from grandmodel.core.checks import require
 from grandmodel.core.files import atomic_path
 
 RETURNS_FOLDER = "ledger_returns"
@@ -129,28 +129,31 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked() as file:
             self._store(self.path.parent / line["returns"], net, close_time_ns)
-            file.write(json.dumps(line, sort_keys=False, allow_nan=False) + "\n")
+            file.write(json.dumps(line, sort_keys=False, allow_nan=False).encode() + b"\n")
         return line
 
     def lines(self) -> list[dict[str, Any]]:
         """Read every line, oldest first; a missing ledger is empty.
 
+        A last line without its end is one whose writer was killed (or is still writing): it is
+        left out.
+
         Raises:
-            UserError: a line is no JSON object.
+            UserError: any other line is no JSON object.
         """
         if not self.path.exists():
             return []
-        found = []
-        for number, text in enumerate(self.path.read_text(encoding="utf8").splitlines(), start=1):
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{self.path} line {number} is not JSON; restore the ledger from a copy, "
-                    "a line is never edited by hand"
-                ) from error
-            found.append(line)
-        return found
+        whole, torn = _parted(self.path.read_bytes())
+        texts = [*whole, torn] if _is_object(torn) else whole
+        return [self._parsed(number, text) for number, text in enumerate(texts, start=1)]
+
+    def _parsed(self, number: int, text: bytes) -> dict[str, Any]:
+        require(
+            _is_object(text),
+            f"{self.path} line {number} is not JSON; restore the ledger from a copy, a line is "
+            "never edited by hand",
+        )
+        return json.loads(text)
 
     def trials(self, data: str, split: str | None = None) -> int:
         """Count the different trials on the bars ``data`` (and one split)."""
@@ -172,10 +175,11 @@ class Ledger:
             return stored["close_time_ns"], stored["net"]
 
     @contextmanager
-    def _locked(self) -> Iterator[TextIOWrapper]:
+    def _locked(self) -> Iterator[BufferedRandom]:
         """Open for appending with an exclusive lock, and flush before it is released."""
-        with self.path.open("a", encoding="utf8") as file:
+        with self.path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            _end_last_line(file)
             yield file
             file.flush()
 
@@ -183,3 +187,27 @@ class Ledger:
     def _store(target: Path, net: NDArray[np.float64], close_time_ns: NDArray[np.int64]) -> None:
         with atomic_path(target) as temporary, temporary.open("wb") as file:
             np.savez(file, close_time_ns=close_time_ns, net=net)
+
+
+def _parted(text: bytes) -> tuple[list[bytes], bytes]:
+    """Return the lines that have an end, and what stands behind the last end."""
+    *whole, torn = text.split(b"\n")
+    return whole, torn
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:  # no JSON, or not even text
+        return False
+
+
+def _end_last_line(file: BufferedRandom) -> None:
+    """End a last line that lacks only its end; cut off one that was never completed."""
+    file.seek(0)
+    text = file.read()
+    _, torn = _parted(text)
+    if _is_object(torn):
+        file.write(b"\n")
+    elif torn:
+        file.truncate(len(text) - len(torn))

@@ -71,6 +71,41 @@ def test_a_broken_line_is_named(tmp_path):
         Ledger(path).lines()
 
 
+def _one_line(path) -> bytes:
+    Ledger(path).append("train", trial(), NET, close_time_ns=CLOSES, run="r")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kept", [1, 60, -2])
+def test_a_line_that_its_writer_could_not_end_is_left_out(tmp_path, kept):
+    path = tmp_path / "ledger.jsonl"
+    line = _one_line(path)
+    path.write_bytes(line + line[:kept])
+    assert len(Ledger(path).lines()) == 1
+    Ledger(path).append("train", trial(seed=1), NET, close_time_ns=CLOSES, run="r")
+    assert [line["seed"] for line in Ledger(path).lines()] == [0, 1]
+    assert path.read_bytes().startswith(line)
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_a_line_that_lacks_only_its_end_counts(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    line = _one_line(path)
+    path.write_bytes(line + line[:-1])
+    assert len(Ledger(path).lines()) == 2
+    Ledger(path).append("train", trial(seed=1), NET, close_time_ns=CLOSES, run="r")
+    assert [line["seed"] for line in Ledger(path).lines()] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("broken", [b'{"tri\n', b"5\n", b"\n", b"\xff\n"])
+def test_any_other_broken_line_is_refused(tmp_path, broken):
+    path = tmp_path / "ledger.jsonl"
+    line = _one_line(path)
+    path.write_bytes(broken + line)
+    with pytest.raises(UserError, match=r"ledger\.jsonl line 1 is not JSON"):
+        Ledger(path).lines()
+
+
 def _append_many(path, seed):
     for _ in range(20):
         Ledger(path).append("train", trial(seed=seed), NET, close_time_ns=CLOSES, run="r" * 30_000)
