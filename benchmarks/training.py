@@ -40,10 +40,19 @@ from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_learner, build_system, fitted_reward
 
 RESULTS = Path(__file__).parent / "results"
-PEER_NETWORK = ["network.trunk=[256,128]", "network.head=64", "network.critic.hidden=[256,128,64]"]
+PEER_NETWORK = [
+    "network.trunk=[256,128]",
+    "network.head=64",
+    "network.layer_norm=false",
+    "network.dropout=0",
+    "network.critic.hidden=[256,128,64]",
+    "network.critic.layer_norm=false",
+]
 EQUAL = ["agent=strategic_single", *PEER_NETWORK, "algorithm.kl_target=null", "algorithm.epochs=10"]
 LAYERS = {"pi": [256, 128, 64], "vf": [256, 128, 64]}
 STUDENT_SHARE = 0.5
+PRECISIONS = ("32-true", "bf16-mixed")
+ROUNDS = 3
 
 
 class BatchedVecEnv(VecEnv):
@@ -100,7 +109,13 @@ class Bench:
         self.spans = self.stage.segments("train", 1)
         self.spec = build_system(self.config).specs[0]
 
-    def ours(self, total_steps: int, validate: Callable | None = None, every: int = 0) -> float:
+    def ours(
+        self,
+        total_steps: int,
+        validate: Callable | None = None,
+        every: int = 0,
+        precision: str = "32-true",
+    ) -> float:
         """Train with this project; return seconds."""
         team = build_system(self.config)
         reward = fitted_reward(self.config, self.stage)
@@ -113,6 +128,7 @@ class Bench:
                 folder=Path(folder),
                 validate=validate,
                 validate_every=every,
+                precision=precision,
                 progress=False,
                 checkpoint_seconds=1e9,
             )
@@ -186,18 +202,26 @@ def timed_peer(model: PPO, steps: int) -> float:
 
 
 def speed(console: Console) -> dict[str, float]:
-    """Environment steps per second of whole training, this project beside the peer."""
+    """Environment steps per second of whole training, this project beside the peer.
+
+    The two take turns, and medians are compared, so that a busy moment of the machine hits both.
+    """
     found: dict[str, float] = {}
-    for minibatch, steps in ((4096, 262_144), (256, 98_304)):
+    for minibatch, steps in ((4096, 131_072), (256, 65_536)):
         bench = Bench([*EQUAL, f"algorithm.minibatch={minibatch}"])
-        envs = bench.config.algorithm.environments
         bench.ours(bench.config.algorithm.rows)
-        found[f"ours, minibatch {minibatch}"] = steps / bench.ours(steps)
-        model = bench.peer(batched=envs, usual=False, minibatch=minibatch)
-        found[f"SB3, minibatch {minibatch}"] = steps / timed_peer(model, steps)
-        found[f"ratio, minibatch {minibatch}"] = (
-            found[f"ours, minibatch {minibatch}"] / found[f"SB3, minibatch {minibatch}"]
-        )
+        envs = bench.config.algorithm.environments
+        peer = bench.peer(batched=envs, usual=False, minibatch=minibatch)
+        rates: dict[str, list[float]] = {"32-true": [], "bf16-mixed": [], "SB3": []}
+        for _ in range(ROUNDS):
+            for precision in PRECISIONS:
+                rates[precision].append(steps / bench.ours(steps, precision=precision))
+            rates["SB3"].append(steps / timed_peer(peer, steps))
+        median = {name: float(np.median(values)) for name, values in rates.items()}
+        found[f"SB3, minibatch {minibatch}"] = median["SB3"]
+        for precision in PRECISIONS:
+            found[f"ours, {precision}, minibatch {minibatch}"] = median[precision]
+            found[f"ratio, {precision}, minibatch {minibatch}"] = median[precision] / median["SB3"]
     usual = Bench(EQUAL).peer(batched=None, usual=True)
     found["SB3, usual settings, 8 environments"] = 32_768 / timed_peer(usual, 32_768)
     show(console, "environment steps per second of training", found)

@@ -41,7 +41,7 @@ class World:
         for parts in self.learner.gradient_steps(batch):
             optimiser.zero_grad()
             for part in parts:
-                self.learner.loss(batch, part).backward()
+                sum(self.learner.losses(batch, part)).backward()
             self.learner.stop_diverged()
             self.learner.clip_gradients()
             optimiser.step()

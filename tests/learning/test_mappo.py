@@ -42,7 +42,7 @@ def test_pool_option_moves_all_agents_and_learned_weights():
     assert made.learner.learners == ("pool",)
     assert batch.learner_rows[0].numel() == len(batch.rows)
     part = next(made.learner.gradient_steps(batch))[0]
-    made.learner.loss(batch, part).backward()
+    sum(made.learner.losses(batch, part)).backward()
     assert all(p.grad is not None for p in made.team.actor_parameters())
     assert made.team.pool_weights.raw.grad.abs().sum() > 0
 
@@ -146,7 +146,7 @@ def run_update(made):
     for count, parts in enumerate(made.learner.gradient_steps(batch), start=1):
         optimiser.zero_grad()
         for part in parts:
-            made.learner.loss(batch, part).backward()
+            sum(made.learner.losses(batch, part)).backward()
         made.learner.stop_diverged()
         made.learner.clip_gradients()
         optimiser.step()
@@ -176,7 +176,7 @@ def test_one_agent_stops_and_the_other_goes_on():
     part = next(learner.gradient_steps(batch))[0]
     with torch.no_grad():
         made.team.policies[0].head.out.bias.add_(torch.tensor([1.5, 0.0, 0.0]))
-    learner.loss(batch, part).backward()
+    sum(learner.losses(batch, part)).backward()
     learner.stop_diverged()
     assert learner.learning == [False, True]
     assert all(p.grad is None for p in made.team.policies[0].parameters())
@@ -195,14 +195,14 @@ def test_gradients_are_clipped_each_network_by_itself():
     made = world(grad_clip=0.01)
     batch = begun(made)
     part = next(made.learner.gradient_steps(batch))[0]
-    (made.learner.loss(batch, part) * 1e3).backward()
+    (sum(made.learner.losses(batch, part)) * 1e3).backward()
     made.learner.clip_gradients()
     for module in (*made.team.policies, made.team.critic):
         norm = torch.stack([p.grad.norm() for p in module.parameters()]).norm()
         assert norm == pytest.approx(0.01, rel=1e-3)
     free = world(grad_clip=None)
     batch = begun(free)
-    (free.learner.loss(batch, part) * 1e3).backward()
+    (sum(free.learner.losses(batch, part)) * 1e3).backward()
     free.learner.clip_gradients()
     norm = torch.stack([p.grad.norm() for p in free.team.critic.parameters()]).norm()
     assert norm > 1.0
@@ -224,7 +224,7 @@ def test_entropy_and_value_switches_change_the_loss():
         batch = begun(made)
         part = next(made.learner.gradient_steps(batch))[0]
         part.critic.value.add_(1.0)  # pretend that the critic has moved since
-        return made.learner.loss(batch, part).item()
+        return sum(made.learner.losses(batch, part)).item()
 
     base = first_loss()
     assert first_loss(entropy_start=0.0, entropy_end=0.0) > base

@@ -82,16 +82,19 @@ class Mappo:
             generator=self.generator,
         )
 
-    def loss(self, batch: Batch, part: Part) -> Float[Tensor, ""]:
-        """Return the part's contribution to the gradient step, of all agents and the critic."""
-        total = self._critic_loss(part.critic) * part.critic_share
+    def losses(self, batch: Batch, part: Part) -> Iterator[Float[Tensor, ""]]:
+        """Yield the part's contributions to the gradient step: the critic's, then each learner's.
+
+        No two of them move the same parameter. Going backward through each before the next is
+        made gives the gradient of their sum with one network's activations in memory at a time.
+        """
+        yield self._critic_loss(part.critic) * part.critic_share
         if len(self._divergence) != len(self.learners):
             device = part.critic.bar.device
             self._divergence = [torch.zeros((), device=device) for _ in self.learners]
         for index, (rows, share) in enumerate(zip(part.policy, part.policy_share, strict=True)):
             if self.learning[index] and len(rows) > 0:
-                total = total + self._policy_loss(batch, index, rows, share) * share
-        return total
+                yield self._policy_loss(batch, index, rows, share) * share
 
     def _policy_loss(
         self, batch: Batch, learner: int, rows: Rows, share: float

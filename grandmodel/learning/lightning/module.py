@@ -59,7 +59,8 @@ class MappoModule(LightningModule):
         for parts in learner.gradient_steps(batch):
             optimizer.zero_grad()
             for part in parts:
-                self.manual_backward(learner.loss(batch, part))
+                for loss in learner.losses(batch, part):
+                    self.manual_backward(loss)
             learner.stop_diverged()
             optimizer.step()  # clips in on_before_optimizer_step, after any unscaling
         self.report = learner.report() | {
