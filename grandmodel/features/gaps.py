@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from grandmodel.core.clock import as_of_index, close_time_ns
 from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.smooth import average_range
 
 LIFE_BARS = 50
 BODY_BARS = 20
 BODY_FACTOR = 1.5
-ATR_BARS = 14
 EVENT_NAMES = ("created", "touched", "mitigated", "expired")
 CREATED, TOUCHED, MITIGATED, EXPIRED = range(4)
 
@@ -24,23 +24,6 @@ _DIRECTION, _BIRTH, _TOUCH = range(3)
 (
     _BULLISH, _BEARISH, _LEVEL, _AGE, _PULSE, _MITIGATED_DIRECTION, _MITIGATED_SIZE, _WIDTH, _ATR,
 ) = range(9)  # fmt: skip
-_PREVIOUS_CLOSE, _MEAN_RANGE = range(2)
-
-
-@njit(cache=True, nogil=True)
-def _true_range(high, low, close, count, numbers, out):
-    """Move Wilder's average true range on by one bar (seeded by the mean of the first 14)."""
-    if count > 0:
-        previous = numbers[_PREVIOUS_CLOSE]
-        wide = max(high, previous) - min(low, previous)
-        if count <= ATR_BARS:
-            numbers[_MEAN_RANGE] += wide
-            if count == ATR_BARS:
-                numbers[_MEAN_RANGE] /= ATR_BARS
-        else:
-            numbers[_MEAN_RANGE] = (numbers[_MEAN_RANGE] * (ATR_BARS - 1) + wide) / ATR_BARS
-    numbers[_PREVIOUS_CLOSE] = close
-    out[_ATR] = numbers[_MEAN_RANGE] if count >= ATR_BARS else np.nan
 
 
 @njit(cache=True, nogil=True)
@@ -122,7 +105,7 @@ def _nearest(close, count, edges, tags, out):
 
 
 @njit(cache=True, nogil=True)
-def _step(open_, high, low, close, tick, ring, numbers, counter, edges, tags, out, events):
+def _step(open_, high, low, close, tick, ring, ranges, counter, edges, tags, out, events):
     """Take one bar, write its columns into ``out``; return how many events it brought."""
     count = counter[0]
     newest, oldest = count % _RING, (count - 2) % _RING
@@ -130,7 +113,7 @@ def _step(open_, high, low, close, tick, ring, numbers, counter, edges, tags, ou
     ring[_HIGH, newest] = high
     ring[_BODY, newest] = abs(close - open_)
     out[:] = 0.0
-    _true_range(high, low, close, count, numbers, out)
+    out[_ATR] = average_range(high, low, close, ranges)
     found = _age_gaps(high, low, close, count, edges, tags, out, events)
     direction = _created_direction(ring, count, tick)
     if direction != 0:
@@ -148,7 +131,7 @@ def _step(open_, high, low, close, tick, ring, numbers, counter, edges, tags, ou
 
 
 @njit(cache=True, nogil=True)
-def _run(open_, high, low, close, tick, ring, numbers, counter, edges, tags, out, events):
+def _run(open_, high, low, close, tick, ring, ranges, counter, edges, tags, out, events):
     """Apply `_step` to every bar; return columns [column, bar] and events [event, 4]."""
     result = np.empty((out.size, close.size))
     log = np.empty((1024, 4))
@@ -156,7 +139,7 @@ def _run(open_, high, low, close, tick, ring, numbers, counter, edges, tags, out
     for t in range(close.size):
         found = _step(
             open_[t], high[t], low[t], close[t], tick,
-            ring, numbers, counter, edges, tags, out, events,
+            ring, ranges, counter, edges, tags, out, events,
         )  # fmt: skip
         for k in range(out.size):
             result[k, t] = out[k]
@@ -214,7 +197,7 @@ class Gaps:
     def _reset(self) -> None:
         self._state = (
             np.zeros((3, _RING)),
-            np.zeros(2),
+            np.zeros(3),
             np.zeros(1, np.int64),
             np.zeros((2, LIFE_BARS + 1)),
             np.zeros((3, LIFE_BARS + 1), np.int64),

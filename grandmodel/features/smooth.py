@@ -47,11 +47,10 @@ def rsi(change, count, n, averages):
 
 
 @njit(cache=True, nogil=True)
-def rolling_z(value, state):
-    """Move mean and variance (EMA 0.01) on by ``value`` and return its z-score, 0 without sd.
+def rolling_step(value, state):
+    """Move mean and variance (EMA 0.01) on by ``value``; return how far it lay from the mean.
 
-    ``state`` holds mean, variance and whether a value was seen. The deviation is taken from the
-    mean before the update, the variance from after it.
+    ``state`` holds mean, variance and whether a value was seen; the mean starts at the first.
     """
     if state[_SEEN] == 0.0:
         state[_SEEN] = 1.0
@@ -59,25 +58,53 @@ def rolling_z(value, state):
     step = value - state[_MEAN]
     state[_MEAN] += Z_ALPHA * step
     state[_VARIANCE] = (1.0 - Z_ALPHA) * (state[_VARIANCE] + Z_ALPHA * step * step)
-    return step / math.sqrt(state[_VARIANCE]) if state[_VARIANCE] > 0.0 else 0.0
+    return step
+
+
+@njit(cache=True, nogil=True)
+def rolling_sd(state):
+    """Return the deviation of the values that `rolling_step` has seen."""
+    return math.sqrt(state[_VARIANCE])
+
+
+@njit(cache=True, nogil=True)
+def rolling_z(value, state):
+    """Move mean and variance on by ``value`` and return its z-score, 0 without sd.
+
+    The deviation is taken from the mean before the update, the variance from after it.
+    """
+    step = rolling_step(value, state)
+    sd = rolling_sd(state)
+    return step / sd if sd > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def average_range(high, low, close, state):
+    """Move Wilder's average true range on by one bar and return it, nan until it is known.
+
+    ``state`` holds the previous close, the average (the sum of the first 14 ranges before that
+    seeds it) and how many bars were seen.
+    """
+    count = state[_COUNT]
+    if count > 0.0:
+        wide = max(high, state[_PREVIOUS]) - min(low, state[_PREVIOUS])
+        if count <= ATR_BARS:
+            state[_RANGE] += wide
+            if count == ATR_BARS:
+                state[_RANGE] /= ATR_BARS
+        else:
+            state[_RANGE] = (state[_RANGE] * (ATR_BARS - 1) + wide) / ATR_BARS
+    state[_PREVIOUS] = close
+    state[_COUNT] = count + 1.0
+    return state[_RANGE] if count >= ATR_BARS else np.nan
 
 
 @njit(cache=True, nogil=True)
 def _advance_atr(high, low, close, state, out):
     """Take bars one after another; write the average true range."""
     for t in range(close.size):
-        count = state[_COUNT]
-        if count > 0.0:
-            wide = max(high[t], state[_PREVIOUS]) - min(low[t], state[_PREVIOUS])
-            if count <= ATR_BARS:
-                state[_RANGE] += wide
-                if count == ATR_BARS:
-                    state[_RANGE] /= ATR_BARS
-            else:
-                state[_RANGE] = (state[_RANGE] * (ATR_BARS - 1) + wide) / ATR_BARS
-        state[_PREVIOUS] = close[t]
-        state[_COUNT] = count + 1.0
-        out[0, t] = state[_RANGE] if count >= ATR_BARS else 0.0
+        found = average_range(high[t], low[t], close[t], state)
+        out[0, t] = 0.0 if math.isnan(found) else found
 
 
 class Atr:

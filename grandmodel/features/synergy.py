@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from grandmodel.core.checks import require_choice
 from grandmodel.core.clock import MINUTE_NS
+from grandmodel.features.nwrqk import FIRST_SLOPE_BAR
+from grandmodel.features.smooth import rolling_sd, rolling_step
 
 GATES = ("shipped", "text")
 TYPE_NAMES = ("TYPE_1", "TYPE_2", "TYPE_3", "TYPE_4")
 COOLDOWN_NS = 25 * MINUTE_NS
-SLOPE_ALPHA = 0.01
-FIRST_SLOPE_BAR = 27  # the regression needs 27 bars, its slope one more
 
 # per set of gates: MLMI points, slope in its rolling sds, slope in bp, gap in ATR, gap as a
 # fraction of the price, window in minutes (the text counts ten 5-minute bars), and whether the
@@ -26,6 +26,7 @@ _GATE_VALUES = {
 }
 _POINTS, _SLOPE_SD, _SLOPE_BP, _GAP_ATR, _GAP_SHARE, _WINDOW_MINUTES, _AGREES = range(7)
 _MLMI, _NWRQK, _FVG = range(3)
+_BARS_SEEN = 3  # in the slope's state, after the three numbers of `rolling_step`
 # order of the kinds in each type
 _ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 2, 0], [1, 0, 2]], np.int64)
 _NEVER = np.iinfo(np.int64).min
@@ -36,11 +37,11 @@ _KEPT, _LAST_EMISSION = 3, 4  # in `times`, after the three kinds' own
 def _gate_strategic(mlmi_value, mlmi_signal, nwrqk_signal, slope, gates, slope_state, batch):
     """Write direction and strength of a 30-minute bar's two signals into ``batch`` [kind, 2].
 
-    ``slope_state`` holds bars seen, and mean and variance of the slope (EMA 0.01).
+    ``slope_state`` holds what `rolling_step` keeps of the slope, and bars seen.
     """
     batch[:_FVG] = 0.0
-    seen = slope_state[0]
-    slope_state[0] = seen + 1.0
+    seen = slope_state[_BARS_SEEN]
+    slope_state[_BARS_SEEN] = seen + 1.0
     distance = mlmi_value - 50.0
     points = mlmi_signal * distance if gates[_AGREES] else abs(distance)
     if mlmi_signal != 0.0 and points >= gates[_POINTS]:
@@ -48,12 +49,8 @@ def _gate_strategic(mlmi_value, mlmi_signal, nwrqk_signal, slope, gates, slope_s
         batch[_MLMI, 1] = min(abs(distance) / 50.0, 1.0)
     if seen < FIRST_SLOPE_BAR or math.isnan(slope):
         return
-    if seen == FIRST_SLOPE_BAR:
-        slope_state[1] = slope
-    step = slope - slope_state[1]
-    slope_state[1] += SLOPE_ALPHA * step
-    slope_state[2] = (1.0 - SLOPE_ALPHA) * (slope_state[2] + SLOPE_ALPHA * step * step)
-    sd = math.sqrt(slope_state[2])
+    rolling_step(slope, slope_state)
+    sd = rolling_sd(slope_state)
     size = abs(slope)
     if nwrqk_signal != 0.0 and size >= gates[_SLOPE_SD] * sd and size >= gates[_SLOPE_BP]:
         batch[_NWRQK, 0] = nwrqk_signal
@@ -250,7 +247,7 @@ class SynergyDetector:
         self._reset()
 
     def _reset(self) -> None:
-        self._slope_state = np.zeros(3)
+        self._slope_state = np.zeros(_BARS_SEEN + 1)
         self._batch = np.zeros((3, 2))
         self._sequence = (np.full(5, _NEVER, np.int64), np.zeros(3), np.zeros(4))
 

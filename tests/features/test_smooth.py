@@ -1,7 +1,8 @@
 import numpy as np
 import talib
 
-from grandmodel.features.smooth import Atr, rolling_z, rsi, wma
+from grandmodel.features import gaps, smooth, synergy
+from grandmodel.features.smooth import Atr, rolling_sd, rolling_step, rolling_z, rsi, wma
 
 
 def rsi_of(close, n):
@@ -40,6 +41,26 @@ def test_rolling_z_by_hand():
     d = 0.0 - 1.01
     v = 0.99 * (0.99 * 0.01 + 0.01 * d * d)
     assert np.isclose(rolling_z(0.0, state), d / np.sqrt(v), rtol=1e-14)
+
+
+def test_a_rolling_z_is_a_step_over_its_sd():
+    state, apart = np.zeros(3), np.zeros(4)
+    for value in np.random.default_rng(3).normal(size=50):
+        z, step = rolling_z(value, state), rolling_step(value, apart)
+        assert z == (step / rolling_sd(apart) if rolling_sd(apart) > 0.0 else 0.0)
+    assert (state == apart[:3]).all()
+
+
+def test_averages_have_one_definition():
+    assert gaps.average_range is smooth.average_range
+    assert synergy.rolling_step is smooth.rolling_step
+
+
+def test_the_gaps_range_is_that_of_the_bars(random_bars):
+    bars = random_bars(400, 2)
+    found = gaps.Gaps(0.25).over(bars)["fvg_atr_14"]
+    assert np.isnan(found[:14]).all()
+    assert (found[14:] == Atr().over(bars)["atr_14"][14:]).all()
 
 
 def test_rolling_z_without_variance_is_0():
