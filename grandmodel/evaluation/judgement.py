@@ -1,14 +1,17 @@
 """What a judgement holds, and how it becomes tracks and decision rows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import MINUTE_NS
 from grandmodel.core.types import CLASS_NAMES, Segment
-from grandmodel.decision.rules import RULE_NAMES, Rule
+from grandmodel.decision.record import CONSENSUS, SOURCE_NAMES, reasons
+from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.evaluation.metrics import session_sharpe
 from grandmodel.evaluation.track import FLAT_REASONS, Market, Track, track_from_rows
 
@@ -111,7 +114,8 @@ class Judgement:
         """Return the rows of ``decisions.parquet`` for one copy.
 
         ``position`` is held before the decision, ``action`` after it; ``rule`` names what
-        settled the action: a hard limit where one changed the order, else the execution rule.
+        settled the action: a hard limit where one changed the order, else the execution rule;
+        ``rule_text`` says it in a sentence. The reasons follow (:func:`reason_columns`).
 
         Raises:
             ValueError: the judgement was made without detail.
@@ -131,8 +135,9 @@ class Judgement:
         at = (copy, index, slice(0, steps))
         closes = market.open_time_ns[bars] + market.minutes * MINUTE_NS
         ensemble = detail.ensemble[at].astype(np.float64)
+        probabilities = detail.probabilities[at]
         agents = {
-            f"p_{name}_{label}": detail.probabilities[at][:, agent, number]
+            f"p_{name}_{label}": probabilities[:, agent, number]
             for agent, name in enumerate(detail.names)
             for number, label in enumerate(CLASS_NAMES)
         }
@@ -150,7 +155,9 @@ class Judgement:
                 "should_proceed": detail.proceed[at],
                 "action": action,
                 "position": np.concatenate([[0], after[:-1]]).astype(np.int8),
-                "rule": np.array(RULE_NAMES, dtype=object)[detail.rule[at]],
+                "rule": pd.Categorical.from_codes(detail.rule[at], RULE_NAMES),
+                "rule_text": pd.Categorical.from_codes(detail.rule[at], [*RULE_TEXTS.values()]),
+                **reason_columns(detail.names, probabilities, detail.ensemble[at]),
             }
         )
 
@@ -169,6 +176,31 @@ class Judgement:
             reason[rule == Rule.FORCED_FLAT] = FLAT_REASONS.index("session_end")
         reason[-1:] = FLAT_REASONS.index("segment_end")
         return reason
+
+
+def reason_columns(
+    names: tuple[str, ...], probabilities: NDArray[np.float32], ensemble: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Columns of the decision record: who said what, who agreed, where the doubt comes from.
+
+    Args:
+        names: the agents.
+        probabilities: of each agent, [row, agent, 3].
+        ensemble: the pooled vectors, [row, 3].
+    """
+    why = reasons(torch.from_numpy(probabilities), torch.from_numpy(ensemble))
+    prediction, agrees = why.prediction.numpy(), why.agrees.numpy()
+    dominant = ("consensus", *names)
+    return {
+        **{
+            f"prediction_{name}": pd.Categorical.from_codes(prediction[:, agent], CLASS_NAMES)
+            for agent, name in enumerate(names)
+        },
+        **{f"agrees_{name}": agrees[:, agent] for agent, name in enumerate(names)},
+        "agreement": agrees.mean(axis=1),
+        "dominant_signal": pd.Categorical.from_codes(why.dominant.numpy() - CONSENSUS, dominant),
+        "uncertainty_source": pd.Categorical.from_codes(why.source.numpy(), SOURCE_NAMES),
+    }
 
 
 def bars_held_before(position: NDArray[np.int8]) -> NDArray[np.int64]:

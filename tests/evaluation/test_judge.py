@@ -1,14 +1,17 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fakes import fake_tape, fake_team, halves
 
 from grandmodel.core.types import Segment
+from grandmodel.decision.record import explain
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule, gate_rules
+from grandmodel.evaluation.outputs import write_frame
 from grandmodel.evaluation.scripted import run_positions
 from grandmodel.evaluation.track import Market
 
@@ -122,7 +125,10 @@ def test_decision_rows_hold_what_was_said(tape, team):
     expected = ["timestamp", "path", "segment"]
     expected += [f"p_{a}_{c}" for a in team.names for c in ("bear", "neutral", "bull")]
     expected += ["p_bear", "p_neutral", "p_bull", "confidence", "uncertainty"]
-    expected += ["should_proceed", "action", "position", "rule"]
+    expected += ["should_proceed", "action", "position", "rule", "rule_text"]
+    expected += [f"prediction_{name}" for name in team.names]
+    expected += [f"agrees_{name}" for name in team.names]
+    expected += ["agreement", "dominant_signal", "uncertainty_source"]
     assert list(rows.columns) == expected
     first = market.open_time_ns[judgement.segments[0].start] + 30 * 60 * 10**9
     assert rows["timestamp"].iloc[0].value == first
@@ -134,6 +140,37 @@ def test_decision_rows_hold_what_was_said(tape, team):
     assert (rows.loc[moved, "action"] != rows.loc[moved, "position"]).all()
     assert rows["uncertainty"].between(0, 1).all()
     assert judgement.detail.rule.max() < len(Rule)
+
+
+def test_every_row_gives_the_reasons_of_the_decision_record(tape, team, tmp_path):
+    judgement = judged(tape, team, halves(tape))
+    write_frame(tmp_path / "decisions.parquet", judgement.decisions(0, Market.of(tape)))
+    rows = pd.read_parquet(tmp_path / "decisions.parquet")
+    first = np.cumsum([0, *judgement.lengths()])
+    for row in range(0, len(rows), 97):
+        segment = int(np.searchsorted(first, row, side="right")) - 1
+        step = row - first[segment]
+        told = rows.iloc[row]
+        record = explain(
+            team.names,
+            torch.from_numpy(judgement.detail.probabilities[0, segment, step]),
+            torch.from_numpy(judgement.detail.ensemble[0, segment, step]),
+            team.weights,
+            position=int(told["position"]),
+            target=int(told["action"]),
+            should_proceed=bool(told["should_proceed"]),
+            rule=int(judgement.detail.rule[0, segment, step]),
+        )
+        for key in ("rule", "rule_text", "dominant_signal", "uncertainty_source"):
+            assert told[key] == record[key]
+        agents = record["agents"]
+        for name in team.names:
+            assert told[f"prediction_{name}"] == agents[name]["prediction"]
+            assert told[f"agrees_{name}"] == agents[name]["agrees"]
+        assert told["agreement"] == np.mean([agent["agrees"] for agent in agents.values()])
+    assert 0 < (rows["agreement"] == 1.0).mean() < 1
+    assert rows["dominant_signal"].nunique() == 4
+    assert (rows.dtypes[["rule", "rule_text", "dominant_signal"]] == "category").all()
 
 
 def test_stretches_of_steps_join_without_a_seam(tape, team, monkeypatch):

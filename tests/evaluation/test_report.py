@@ -92,6 +92,18 @@ def test_page_is_self_contained_and_small(data, tmp_path):
     assert "http" not in outside.split("</style>")[0]
 
 
+def test_page_says_why_decisions_were_taken(data):
+    text = page(data)
+    assert "no other class passed the gate, the position stays" in text
+    held = (data.decisions["rule"] == "challenger_held").mean()
+    assert f"{100 * held:.1f} %" in text
+    assert "liquidation" not in text
+    for name in data.agents:
+        share = 100 * data.decisions[f"agrees_{name}"].mean()
+        row = f"agrees with the pooled decision</td><td>{name}</td><td>{share:.1f} %"
+        assert row in text
+
+
 def test_page_says_the_verdict_before_any_figure(data):
     text = page(data)
     body = text[text.index("<body>") :]
@@ -112,7 +124,10 @@ def test_tables_show_policy_beside_every_baseline(data):
         assert f"<th>{name}</th>" in text
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(terminal_table(data.metrics))
+    console.print(terminal_table(data.metrics | {"test_openings": 3}))
     printed = console.export_text()
+    assert printed.count("sealed test split") == 1
+    assert "sealed test split: opened 3 times so far" in printed
     for name in ("policy", "95 % interval", "flat", "long_only", "ma_cross", "random"):
         assert name in printed
 

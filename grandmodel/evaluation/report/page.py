@@ -91,6 +91,7 @@ def page(data: ReportData) -> str:
         _section("Drawdown", _figure(figures.drawdown_figure(own, _few(others)))),
         _section("Metrics", tables.metrics_html(data.metrics), BAND_NOTE),
         _decisions(data),
+        _reasons(data),
         _trips(data),
         _gates(data),
         _section("Costs charged, per side", tables.costs_html(data.costs)) if data.costs else "",
@@ -140,6 +141,14 @@ def _decisions(data: ReportData) -> str:
         f"The last {shown} decisions of path {first}, segment {segment}; the bands are "
         "probabilities of short, neutral and long.",
     )
+
+
+def _reasons(data: ReportData) -> str:
+    """What settled the decisions, over all paths."""
+    if data.decisions is None or not len(data.decisions):
+        return ""
+    table = tables.reasons_html(data.decisions, data.agents)
+    return _section("Reasons of the decisions", table, "Each row's own are in decisions.parquet.")
 
 
 def _trips(data: ReportData) -> str:

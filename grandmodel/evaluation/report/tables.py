@@ -1,9 +1,10 @@
 """Tables of a report: one for the page, one for the terminal, both from `metrics.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import pandas as pd
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +31,11 @@ TERMINAL_COLUMNS = {
     "win_rate": "wins",
     "trades": "trips",
     "cost_paid": "costs",
+}
+REASONS = {  # heading -> column of decisions.parquet
+    "rule": "rule_text",
+    "leading agent": "dominant_signal",
+    "source of doubt": "uncertainty_source",
 }
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -66,8 +72,17 @@ def columns(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
+def openings_text(count: int) -> str:
+    """How often the sealed test split was looked at, the present look included."""
+    times = {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return f"opened {times} so far"
+
+
 def terminal_table(metrics: Mapping[str, Any]) -> Table:
-    """One row per policy, baseline and reference; the policy's intervals below its figures."""
+    """One row per policy, baseline and reference; the policy's intervals below its figures.
+
+    Below it stands how often the sealed test split was opened, where it was.
+    """
     labels = {key: (label, kind) for key, label, kind in ROWS}
     table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}", box=box.SIMPLE)
     table.add_column("", no_wrap=True)
@@ -80,6 +95,8 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
         if own:
             bounds = [interval(values, key, labels[key][1]) for key in TERMINAL_COLUMNS]
             table.add_row(Text("95 % interval", style="dim"), *bounds, end_section=True)
+    if metrics.get("test_openings"):
+        table.caption = f"sealed test split: {openings_text(metrics['test_openings'])}"
     return table
 
 
@@ -122,7 +139,31 @@ def costs_html(costs: Mapping[str, float | str | None]) -> str:
     return f'<div class="scroll"><table class="slim"><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def records_html(records: list[Mapping[str, Any]]) -> str:
+def reasons_html(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
+    """How often each rule fired, who led, where doubt came from, and who agreed with the pool."""
+    count = len(decisions)
+    rows: list[Mapping[str, Any]] = [
+        {
+            "what": heading,
+            "value": str(value),
+            "share of decisions": f"{100 * number / count:.1f} %",
+        }
+        for heading, column in REASONS.items()
+        for value, number in decisions[column].value_counts().items()
+        if number
+    ]
+    rows += [
+        {
+            "what": "agrees with the pooled decision",
+            "value": name,
+            "share of decisions": f"{100 * decisions[f'agrees_{name}'].mean():.1f} %",
+        }
+        for name in agents
+    ]
+    return records_html(rows)
+
+
+def records_html(records: Sequence[Mapping[str, Any]]) -> str:
     """Any list of records as a table, columns in order of first appearance."""
     if not records:
         return "<p>Nothing to report.</p>"
