@@ -166,8 +166,16 @@ class Ledger:
         )
 
     def openings(self, data: str) -> int:
-        """Count how often the test split of the bars ``data`` was opened, repeats included."""
-        return sum(bool(line["opens_test"]) for line in self.lines() if line["data"] == data)
+        """Count how often the test split of the bars ``data`` was opened, repeats included.
+
+        A backtest on some of these bars has a fingerprint of its own; its line names the bars
+        whose seal it broke as ``sealed``.
+        """
+        return sum(
+            bool(line["opens_test"])
+            for line in self.lines()
+            if line.get("sealed", line["data"]) == data
+        )
 
     def returns(self, trial: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Session closes and net session returns of a trial, both [session]."""

@@ -99,6 +99,7 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
         ),
         ma_pair=_trained_pair(command.source),
         opens_test=opened,
+        sealed=str(facts.get("data_fingerprint", "")),
         chosen_here=bool(notes),
         notes=notes,
     )

@@ -13,6 +13,7 @@ from grandmodel.evaluation.ledger import Ledger, Trial, config_hash
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.page import ReportData, write_report
+from grandmodel.evaluation.report.tables import openings_text
 from grandmodel.evaluation.statistics import (
     Difference,
     intervals,
@@ -135,6 +136,7 @@ class Judging:
         team = self.subject.team
         found = {name: self._measure(it.track) for name, it in self.rivals.references.items()}
         facts: dict[str, Any] = {
+            "test_openings": 0,  # known when the ledger's line is written
             "gate": self.subject.gate,
             "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
             "beside": {name: measured.scalars for name, measured in self.beside.items()},
@@ -153,11 +155,11 @@ class Judging:
         return facts
 
     def write(self, folder: Path, config: DictConfig) -> None:
-        """Write tables, report and the ledger's line; ``metrics.json`` comes last."""
+        """Write the ledger's line, report and tables; ``metrics.json`` comes last."""
+        self._append_to_ledger(folder, config)
         decisions = self.judgement.decisions(self.row, self.market)
         if self.config.evaluation.report:
             write_report(folder / "report.html", self._report(decisions, folder))
-        self._append_to_ledger(folder, config)
         write_outputs(
             folder,
             self.metrics,
@@ -178,6 +180,7 @@ class Judging:
                 "split": self.occasion.split,
                 "seed": str(self.config.seed),
                 "environment steps": f"{self.subject.env_steps:,}",
+                **self._seal(),
             },
             metrics=self.metrics,
             own=self.measured,
@@ -193,6 +196,11 @@ class Judging:
             band_seed=self.config.evaluation.seed,
         )
 
+    def _seal(self) -> dict[str, str]:
+        if self.stage.dataset.synthetic:
+            return {}
+        return {"sealed test split": openings_text(self.metrics["test_openings"])}
+
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> None:
         settings = OmegaConf.to_container(config, resolve=True)
         trial = Trial(
@@ -202,7 +210,8 @@ class Judging:
             seed=self.config.seed,
         )
         sessions = self.measured.sessions
-        Ledger(Path(self.config.paths.ledger)).append(
+        ledger = Ledger(Path(self.config.paths.ledger))
+        ledger.append(
             self.occasion.kind,
             trial,
             sessions.net,
@@ -211,7 +220,9 @@ class Judging:
             opens_test=self.occasion.opens_test,
             sharpe=self.metrics["sharpe"],
             verdict=self.metrics["verdict"],
+            sealed=self.occasion.sealed,
         )
+        self.metrics["test_openings"] = ledger.openings(self.occasion.sealed)
 
 
 def _costs(instrument: Any) -> dict[str, float | str | None]:

@@ -31,6 +31,7 @@ class Occasion:
     split: str
     segments: tuple[Segment, ...]
     opens_test: bool
+    sealed: str  # fingerprint of the bars whose test split that is
     chosen_here: bool  # checkpoint or gate was chosen on these bars
     tuned_on: tuple[Segment, ...] = ()  # where the moving-average cross is tuned
     ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
@@ -48,6 +49,7 @@ def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occas
         segments=tuple(stage.segments(split, count)),
         tuned_on=tuple(stage.segments("validation", count)),
         opens_test=split == "test" and not synthetic,
+        sealed=stage.dataset.fingerprint,
         chosen_here=split == "validation",
         references=synthetic,
     )

@@ -34,6 +34,12 @@ def test_every_opening_of_the_test_split_counts(tmp_path):
         ledger.append("evaluate", trial(), NET, close_time_ns=CLOSES, run="r", opens_test=opens)
     assert ledger.openings("d") == 2
     assert ledger.openings("other") == 0
+    elsewhere = trial(data="a part of d")
+    ledger.append(
+        "backtest", elsewhere, NET, close_time_ns=CLOSES, run="r", opens_test=True, sealed="d"
+    )
+    assert ledger.openings("d") == 3
+    assert ledger.openings("a part of d") == 0
 
 
 def test_a_line_holds_moments_and_the_returns_lie_beside(tmp_path):

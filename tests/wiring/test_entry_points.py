@@ -122,6 +122,14 @@ def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
     again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={file}")
     assert again.returncode == 2
     assert "allow_overlap=true" in again.stderr
+    assert metrics(own)["test_openings"] == 0
+    assert "sealed test split" not in done.stdout
+    for count, words in enumerate(("opened once", "opened twice"), start=1):
+        done = call("evaluate.py", home, f"run={own}")
+        assert done.returncode == 0, done.stderr
+        assert f"sealed test split: {words} so far" in done.stdout
+        assert metrics(named(done.stdout, home))["test_openings"] == count
+        assert words in (named(done.stdout, home) / "report.html").read_text()
     renamed = home / "ES_of_somebody.csv"
     shutil.copy(file, renamed)
     again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={renamed}")
