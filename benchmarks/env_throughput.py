@@ -49,7 +49,9 @@ def walk_tape(bars: int) -> Tape:
         trailing_sd=flat * 1.1e-3,
         atr14=flat * 0.2,
         session=index // 46,
-        last_of_session=index % 46 == 45,
+        scheduled=flat > 0.0,
+        edge_ahead=index % 46 == 44,
+        break_ahead_hours=flat * 0.0,
         break_hours=flat * 0.0,
         spread_multiplier=flat,
         path=torch.zeros_like(index),
@@ -68,7 +70,7 @@ class PlainEnv(gym.Env):
         self.opens, self.closes = tape.open.tolist(), tape.close.tolist()
         self.sd = tape.trailing_sd.tolist()
         self.atr = tape.atr14.tolist()
-        self.last = tape.last_of_session.tolist()
+        self.last = (tape.session.diff(append=tape.session[-1:] + 1) != 0).tolist()
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)

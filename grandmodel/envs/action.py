@@ -23,15 +23,16 @@ def session_edge(config: EnvConfig, tape: Tape) -> str:
 def edge_limits(tape: Tape, edge: str, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Return where decisions may not open and where they must leave flat.
 
-    A decision on row t fills at the open of row t+1. carry: no entry where the break before
-    that open is longer than 24 hours. flat: no position over the last bar of a session, so
-    the decision before it neither opens nor keeps one. The rows of t+1 stop at `last`.
+    A decision on row t knows what the timetable has next. carry: no entry where a break of more
+    than 24 hours is due. flat: no position over the last bar of a session, so the decision
+    before it neither opens nor keeps one; and no entry fills outside the timetable, which shows
+    when row t+1 opens.
 
     Args:
         tape: the bars.
         edge: carry | flat.
         first: first row.
-        last: end of the rows; row `last - 1` has no next row and is not limited.
+        last: end of the rows; row `last - 1` fills nothing.
 
     Returns:
         no_entry and force_flat, bool [last - first] each.
@@ -39,10 +40,19 @@ def edge_limits(tape: Tape, edge: str, first: int, last: int) -> tuple[Tensor, T
     no_entry = torch.zeros(last - first, dtype=torch.bool, device=tape.close.device)
     force_flat = torch.zeros_like(no_entry)
     if edge == "flat":
-        force_flat[:-1] = tape.last_of_session[first + 1 : last]
+        force_flat = tape.edge_ahead[first:last]
+        no_entry[:-1] = ~tape.scheduled[first + 1 : last]
     else:
-        no_entry[:-1] = tape.break_hours[first + 1 : last] > LONG_BREAK_HOURS
+        no_entry = tape.break_ahead_hours[first:last] > LONG_BREAK_HOURS
     return no_entry, force_flat
+
+
+def new_sessions(tape: Tape, first: int, last: int) -> Tensor:
+    """Return whether the row after each row begins a session, bool [last - first]."""
+    session = tape.session[first:last]
+    begins = torch.zeros_like(session, dtype=torch.bool)
+    begins[:-1] = session[1:] != session[:-1]
+    return begins
 
 
 def bars_per_session(tape: Tape) -> float:

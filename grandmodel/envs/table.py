@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from grandmodel.envs.action import edge_limits, session_edge, target_exposure
+from grandmodel.envs.action import edge_limits, new_sessions, session_edge, target_exposure
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.costs import unit_costs
 from grandmodel.features.tape import Tape
 
-NEW_SESSION, LIMITED = 1, 2
+NEW_SESSION, NO_ENTRY, FORCE_FLAT = 1, 2, 4
 
 
 class StepRows(NamedTuple):
@@ -30,8 +30,8 @@ class StepRows(NamedTuple):
     atr14: Tensor
     trailing_sd: Tensor  # float64 [env], of row t
     new_session: Tensor  # bool [env]: row t+1 begins a session
-    no_entry: Tensor | None  # bool [env]; None: entries are free
-    force_flat: Tensor | None  # bool [env]; None: positions may stay
+    no_entry: Tensor | None  # bool [env]; None: entries are free on all rows
+    force_flat: Tensor | None  # bool [env]; None: positions may stay on all rows
 
 
 class StepTable:
@@ -51,7 +51,6 @@ class StepTable:
         self, tape: Tape, config: EnvConfig, sd_floor: float, rows: tuple[int, int]
     ) -> None:
         self.first, self.last = rows
-        self._edge = session_edge(config, tape)
         market, forced = unit_costs(tape, *rows)
         self._forced_cost = _ahead(forced)
         self._exposure = target_exposure(config, tape, sd_floor, *rows)
@@ -65,24 +64,20 @@ class StepTable:
         self._rows[:, 4] = _ahead(market)
         self._rows[:, 5] = _ahead(tape.atr14[here] * multiplier)
         self._rows[:, 6] = tape.trailing_sd[here]
-        self._rows[:, 7] = self._flags(tape)
-
-    def _flags(self, tape: Tape) -> Tensor:
-        no_entry, force_flat = edge_limits(tape, self._edge, self.first, self.last)
-        new_session = tape.last_of_session[self.first : self.last]
-        return new_session * NEW_SESSION + (no_entry | force_flat) * LIMITED
+        no_entry, force_flat = edge_limits(tape, session_edge(config, tape), *rows)
+        self._refuses, self._forces = bool(no_entry.any()), bool(force_flat.any())
+        flags = new_sessions(tape, *rows) * NEW_SESSION
+        self._rows[:, 7] = flags + no_entry * NO_ENTRY + force_flat * FORCE_FLAT
 
     def at(self, bar: Tensor) -> StepRows:
         """Return the steps that begin at tape rows `bar`, int64 [env]."""
         columns = torch.stack(self._rows.index_select(0, bar - self.first).unbind(1))
         flags = columns[7].to(torch.uint8)
-        limited = flags >= LIMITED
-        flat = self._edge == "flat"
         return StepRows(
             *columns[:7],
             new_session=(flags & NEW_SESSION).view(torch.bool),
-            no_entry=None if flat else limited,
-            force_flat=limited if flat else None,
+            no_entry=(flags & NO_ENTRY).bool() if self._refuses else None,
+            force_flat=flags >= FORCE_FLAT if self._forces else None,
         )
 
     def exposure_at(self, bar: Tensor) -> Tensor | None:

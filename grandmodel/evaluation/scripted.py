@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.types import Segment
-from grandmodel.envs.action import edge_limits, session_edge, target_exposure
+from grandmodel.envs.action import edge_limits, new_sessions, session_edge, target_exposure
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.costs import unit_costs
 from grandmodel.evaluation import account
@@ -72,7 +72,7 @@ class Desk:
         )
         no_entry, force_flat = edge_limits(tape, session_edge(env, tape), 0, len(tape))
         self._limits = (
-            tape.last_of_session.numpy(),
+            new_sessions(tape, 0, len(tape)).numpy(),
             no_entry.numpy(),
             force_flat.numpy(),
             int(hold) if hold > 0 else UNLIMITED,

@@ -16,6 +16,7 @@ from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.dataset import Dataset
 
 PRICES = ("open_time_ns", "open", "high", "low", "close")
+SESSIONS = ("scheduled", "edge_ahead", "break_ahead_hours", "break_hours", "spread_multiplier")
 
 
 def build_tape(dataset: Dataset, config: FeatureConfig, workers: int | None = None) -> Tape:
@@ -85,10 +86,7 @@ def _sessions(tables: list[SessionTable]) -> dict[str, NDArray]:
         sessions.append(table.session + offset)
         paths.append(np.full(len(table.session), index, np.int64))
         offset = int(sessions[-1][-1]) + 1
-    joined = {
-        name: np.concatenate([getattr(table, name) for table in tables])
-        for name in ("last_of_session", "break_hours", "spread_multiplier")
-    }
+    joined = {name: np.concatenate([getattr(table, name) for table in tables]) for name in SESSIONS}
     return {**joined, "session": np.concatenate(sessions), "path": np.concatenate(paths)}
 
 

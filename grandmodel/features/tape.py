@@ -22,7 +22,9 @@ class Tape:
     trailing_sd: Tensor  # float64 [bar]: sqrt(EMA 0.06 of squared simple returns)
     atr14: Tensor  # float64 [bar], price units, 0 until known
     session: Tensor  # int64 [bar]: index of the trading session, never shared by two paths
-    last_of_session: Tensor  # bool [bar]
+    scheduled: Tensor  # bool [bar]: inside the timetable of its calendar
+    edge_ahead: Tensor  # bool [bar]: where sessions end flat, this close sends the exit
+    break_ahead_hours: Tensor  # float64 [bar]: hours from this close to the next scheduled open
     break_hours: Tensor  # float64 [bar]: hours from the close before to this open
     spread_multiplier: Tensor  # float64 [bar]: factor on half the spread for fills at this open
     path: Tensor  # int64 [bar]

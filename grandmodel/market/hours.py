@@ -19,6 +19,9 @@ LIBRARY_NAME = {"CMES": "CMES", "XNYS": "XNYS", "24/5": "24/5", "23/5": "24/5"}
 EVENING_OPEN = {"CMES": 18, "23/5": 18, "24/5": 17}  # New York hour that begins the next session
 NEW_YORK = "America/New_York"
 CME_PAUSE_ENDED = "2021-06-26"  # until then 16:15 to 16:30 New York had no trading
+CME_CLOSED_17_30 = "2012-11-17"  # until then Mondays to Thursdays; Fridays 16:15
+CME_CLOSED_17_15 = "2015-09-19"  # until then, after the one above
+CME_HOLIDAYS_11_30 = "2014-03-01"  # until then holidays of the stock exchange ended so early
 PLANTED_HOURS = 23
 FIRST_WEEKDAY, FRIDAY = 3, 4  # 1970-01-01 was a Thursday; Monday is 0
 
@@ -28,6 +31,14 @@ class Hours(NamedTuple):
 
     open_ns: NDArray[np.int64]  # UTC, [interval]
     close_ns: NDArray[np.int64]
+
+
+class NextBars(NamedTuple):
+    """The bar that the timetable has next after the close of each bar, [bar]."""
+
+    open_ns: NDArray[np.int64]  # UTC
+    date: NDArray[np.int64]  # trading day of its session, days since 1970-01-01
+    ends_session: NDArray[np.bool_]  # its session has no bar scheduled after it
 
 
 def session_dates(open_ns: NDArray[np.int64], calendar: str) -> NDArray[np.int64]:
@@ -77,7 +88,10 @@ def trading_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
     schedule = _schedule(calendar, first, last)
     if calendar == "XNYS":
         return Hours(schedule.open_ns, schedule.close_ns)
-    return _evening_hours(calendar, schedule)
+    if calendar == "CMES":
+        return _futures_hours(schedule, _schedule("XNYS", first, last))
+    opens, closes = _evening_to(schedule.day, calendar, 17 * 60)
+    return Hours(opens, closes)
 
 
 def inside(time_ns: NDArray[np.int64], hours: Hours | None) -> NDArray[np.bool_]:
@@ -86,6 +100,41 @@ def inside(time_ns: NDArray[np.int64], hours: Hours | None) -> NDArray[np.bool_]
         return np.ones(len(time_ns), dtype=bool)
     which = np.searchsorted(hours.open_ns, time_ns, side="right") - 1
     return (which >= 0) & (time_ns < hours.close_ns[np.maximum(which, 0)])
+
+
+def next_bars(open_ns: NDArray[np.int64], minutes: int, calendar: str) -> NextBars:
+    """Return what the timetable announces at the close of each bar.
+
+    It reads the bar's own time and the calendar, never another bar. A bar is scheduled where it
+    holds any trading hours. Markets that never close, and those whose hours nobody knows (`days`),
+    have the next bar at once, and sessions that end at midnight UTC.
+
+    Args:
+        open_ns: opens of the bars, UTC, sorted.
+        minutes: their length.
+        calendar: one of `instruments.CALENDARS`.
+    """
+    length = minutes * MINUTE_NS
+    close_ns = open_ns + length
+    hours = trading_hours(open_ns, calendar)
+    if hours is None or calendar == "24/7":
+        date = close_ns // DAY_NS
+        return NextBars(close_ns, date, close_ns + length >= (date + 1) * DAY_NS)
+    dates = session_dates(hours.open_ns, calendar)
+    session_ends = hours.close_ns[np.searchsorted(dates, dates, side="right") - 1]
+    which = np.searchsorted(hours.close_ns, close_ns, side="right")
+    first = hours.open_ns // length * length
+    following = np.maximum(close_ns, first[which])
+    return NextBars(following, dates[which], following + length >= session_ends[which])
+
+
+def scheduled(open_ns: NDArray[np.int64], minutes: int, calendar: str) -> NDArray[np.bool_]:
+    """Tell which bars hold any trading hours of the calendar, [bar]; all where nobody knows."""
+    hours = trading_hours(open_ns, calendar)
+    if hours is None:
+        return np.ones(len(open_ns), dtype=bool)
+    which = np.searchsorted(hours.close_ns, open_ns, side="right")
+    return hours.open_ns[which] < open_ns + minutes * MINUTE_NS
 
 
 def open_time_before(time_ns: NDArray[np.int64], hours: Hours) -> NDArray[np.int64]:
@@ -125,25 +174,46 @@ def _schedule(calendar: str, first: str, last: str) -> _Schedule:
     return _Schedule(day, opens, closes)
 
 
-def _evening_hours(calendar: str, schedule: _Schedule) -> Hours:
-    """Return the hours of sessions that open on the evening before, New York time.
+def _evening_to(
+    day: NDArray[np.int64], calendar: str, close_minutes: NDArray[np.int64] | int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return open on the evening before and close of each day's session, UTC.
 
-    24/5 closes when the next day begins, 17:00. CMES and 23/5 pause from 17:00 to 18:00; an early
-    close of CMES is the library's. CMES paused from 16:15 to 16:30 until June 2021.
+    24/5 closes when the next day begins, 17:00 New York; 23/5 pauses from then to 18:00.
     """
     evening = EVENING_OPEN[calendar]
-    opens = _utc(schedule.day * DAY_NS - (24 - evening) * HOUR_NS, NEW_YORK)
-    closes = _utc(schedule.day * DAY_NS + 17 * HOUR_NS, NEW_YORK)
-    if calendar != "CMES":
-        return Hours(opens, closes)
-    closes = np.minimum(closes, schedule.close_ns)
-    ended = np.datetime64(CME_PAUSE_ENDED, "D").astype(np.int64)
-    pause = _utc(schedule.day * DAY_NS + 16 * HOUR_NS + 15 * MINUTE_NS, NEW_YORK)
-    paused = (schedule.day < ended) & (closes > pause + 15 * MINUTE_NS)
+    opens = _utc(day * DAY_NS - (24 - evening) * HOUR_NS, NEW_YORK)
+    return opens, _utc(day * DAY_NS + close_minutes * MINUTE_NS, NEW_YORK)
+
+
+def _futures_hours(schedule: _Schedule, stocks: _Schedule) -> Hours:
+    """Return the hours of stock index futures, with the pause that they had until June 2021.
+
+    The library knows the days on which they trade. They stop early on the days on which the New
+    York Stock Exchange does, 15 minutes after it, and on its holidays.
+    """
+    day = schedule.day
+    minutes = np.full(len(day), 17 * 60)
+    minutes[day < _day(CME_CLOSED_17_15)] = 17 * 60 + 15
+    evenings = day < _day(CME_CLOSED_17_30)
+    minutes[evenings] = 17 * 60 + 30
+    minutes[evenings & ((day + FIRST_WEEKDAY) % 7 == FRIDAY)] = 16 * 60 + 15
+    early = stocks.close_ns < _utc(stocks.day * DAY_NS + 16 * HOUR_NS, NEW_YORK)
+    minutes[np.isin(day, stocks.day[early])] = 13 * 60 + 15
+    holiday = ~np.isin(day, stocks.day)
+    minutes[holiday] = 13 * 60
+    minutes[holiday & (day < _day(CME_HOLIDAYS_11_30))] = 11 * 60 + 30
+    opens, closes = _evening_to(day, "CMES", minutes)
+    pause = _utc(day * DAY_NS + 16 * HOUR_NS + 15 * MINUTE_NS, NEW_YORK)
+    paused = (day < _day(CME_PAUSE_ENDED)) & (closes > pause + 15 * MINUTE_NS)
     return Hours(
         np.sort(np.concatenate([opens, pause[paused] + 15 * MINUTE_NS])),
         np.sort(np.concatenate([closes, pause[paused]])),
     )
+
+
+def _day(date: str) -> int:
+    return int(np.datetime64(date, "D").astype(np.int64))
 
 
 def _wall_clock(time_ns: NDArray[np.int64], zone: str) -> NDArray[np.int64]:

@@ -15,9 +15,11 @@ class SlowAccount:
         if self.instrument.long_only and target < 0:
             target = 0
         entering = target != self.position
-        if edge == "carry" and entering and float(tape.break_hours[ahead]) > 24.0:
+        if edge == "carry" and entering and float(tape.break_ahead_hours[self.bar]) > 24.0:
             target = 0
-        if edge == "flat" and bool(tape.last_of_session[ahead]):
+        if edge == "flat" and entering and not bool(tape.scheduled[ahead]):
+            target = 0
+        if edge == "flat" and bool(tape.edge_ahead[self.bar]):
             target = 0
         if self.held >= self.config.max_hold_bars or ahead == self.stop - 1:
             target = 0
@@ -36,7 +38,7 @@ class SlowAccount:
     def step(self, wanted):
         tape, i, ahead = self.tape, self.instrument, self.bar + 1
         price, mult = float(tape.open[ahead]), i.multiplier
-        if bool(tape.last_of_session[self.bar]):
+        if int(tape.session[ahead]) != int(tape.session[self.bar]):
             self.session_equity = self.equity
         target = self.limited(wanted)
         cost, liquidated = 0.0, False

@@ -22,11 +22,11 @@ def doubles(values):
 
 
 def hand_tape(bars, instrument=PLAIN, session=None, **changes):
-    """bars: rows of open, high, low, close."""
+    """bars: rows of open, high, low, close; the timetable has the sessions that are there."""
     prices = doubles(bars)
     count = len(prices)
     session = torch.zeros(count, dtype=torch.int64) if session is None else torch.tensor(session)
-    following = torch.cat([session[1:], session[-1:] + 1])
+    second = torch.cat([session[2:], session[-1:].expand(min(2, count)) + 1])
     tape = Tape(
         columns=(),
         features=torch.zeros(count, 0),
@@ -38,7 +38,9 @@ def hand_tape(bars, instrument=PLAIN, session=None, **changes):
         trailing_sd=torch.full((count,), 1e-3, dtype=torch.float64),
         atr14=torch.full((count,), 4.0, dtype=torch.float64),
         session=session,
-        last_of_session=session != following,
+        scheduled=torch.ones(count, dtype=torch.bool),
+        edge_ahead=torch.cat([session[1:], session[-1:] + 1]) != second,
+        break_ahead_hours=torch.zeros(count, dtype=torch.float64),
         break_hours=torch.zeros(count, dtype=torch.float64),
         spread_multiplier=torch.ones(count, dtype=torch.float64),
         path=torch.zeros(count, dtype=torch.int64),
@@ -78,6 +80,7 @@ def random_tape(count, seed=0, instrument=PLAIN, sd=2e-3, session_bars=14, colum
         instrument,
         session,
         break_hours=breaks,
+        break_ahead_hours=torch.cat([breaks[1:], breaks[:1]]),
         spread_multiplier=torch.where(last, 4.0, 1.0).double(),
         trailing_sd=sd_now,
         atr14=(high - low).clone(),

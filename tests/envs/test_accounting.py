@@ -146,8 +146,8 @@ def test_session_edge_flat_neither_opens_nor_keeps_at_the_end():
 
 def test_session_edge_carry_refuses_entries_over_long_breaks_only():
     session = [0, 0, 1, 1, 2, 2, 2]
-    hours = doubles([0, 0, 60.0, 0, 16.0, 0, 0])
-    tape = hand_tape([[100.0] * 4] * 7, session=session, break_hours=hours)
+    hours = doubles([0, 60.0, 0, 16.0, 0, 0, 0])
+    tape = hand_tape([[100.0] * 4] * 7, session=session, break_ahead_hours=hours)
     results = run(segment_env(tape), [0, 1, 0, 1, 1])
     assert [r.executed.item() for r in results] == [0, 0, 0, 1, 1]
     results = run(segment_env(tape), [1, 1, 1])  # a position is carried over
@@ -265,7 +265,7 @@ def test_identities(targets, fee, factor):
         (torch.stack([tape.open, tape.high, tape.low, tape.close], 1) * factor).tolist(),
         instrument,
         tape.session.tolist(),
-        break_hours=tape.break_hours,
+        break_ahead_hours=tape.break_ahead_hours,
         spread_multiplier=tape.spread_multiplier,
     )
     last = run(segment_env(scaled, capital=100_000.0 * factor), targets)[-1]

@@ -72,7 +72,9 @@ def fake_tape(
         trailing_sd=torch.full((total,), sd, dtype=torch.float64),
         atr14=torch.full((total,), 100.0 * sd, dtype=torch.float64),
         session=torch.tensor(session),
-        last_of_session=torch.tensor(np.diff(session, append=-1) != 0),
+        scheduled=torch.ones(total, dtype=torch.bool),
+        edge_ahead=torch.tensor(np.diff(session[1:], append=[-1, -1]) != 0),
+        break_ahead_hours=torch.zeros(total, dtype=torch.float64),
         break_hours=torch.zeros(total, dtype=torch.float64),
         spread_multiplier=torch.ones(total, dtype=torch.float64),
         path=torch.tensor(path),
@@ -109,7 +111,7 @@ def halves(tape: Tape, count: int = 2) -> list[Segment]:
     for path in torch.unique(tape.path).tolist():
         rows = torch.nonzero(tape.path == path).flatten()
         first, last = int(rows[0]), int(rows[-1]) + 1
-        ends = [int(row) + 1 for row in rows[tape.last_of_session[rows]]]
+        ends = (torch.nonzero(tape.session[rows].diff()).flatten() + first + 1).tolist()
         cuts = [first + (last - first) * k // count for k in range(1, count)]
         edges = [first, *(min(ends, key=lambda end: abs(end - cut)) for cut in cuts), last]
         segments += [Segment(edges[k], edges[k + 1], path=path, segment=k) for k in range(count)]

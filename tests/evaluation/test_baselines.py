@@ -123,7 +123,7 @@ def test_draws_keep_shares_and_holding_times_in_each_segment(edge):
             for state in (-1, 0, 1):
                 assert (draw[rows] == state).sum() == (policy.position[rows] == state).sum()
         if edge == "flat":
-            ends = tape.last_of_session.numpy()[desk.bar + 1]
+            ends = tape.edge_ahead.numpy()[desk.bar]
             assert not draw[ends].any()
 
 

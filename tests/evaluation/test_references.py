@@ -32,6 +32,7 @@ from grandmodel.evaluation.rules import (
 from grandmodel.evaluation.scripted import run_positions
 from grandmodel.evaluation.students import StudentConfig, predict, train_student
 from grandmodel.evaluation.track import Market
+from grandmodel.features.build import SESSIONS
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import session_table
 from grandmodel.market.synthetic.config import SyntheticConfig
@@ -91,7 +92,7 @@ def planted(leak="none", sd_bp=4.0):
         trailing_sd=sd,
         atr14=sd,
         session=torch.from_numpy(sessions),
-        **{k: joined(k, tables) for k in ("last_of_session", "break_hours", "spread_multiplier")},
+        **{k: joined(k, tables) for k in SESSIONS},
         path=torch.from_numpy(np.repeat(np.arange(len(bars)), [len(part) for part in bars])),
         minutes=30,
         instrument=dataset.instrument,

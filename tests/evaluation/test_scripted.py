@@ -41,6 +41,8 @@ def rough_tape(seed=0, bars=700, **settings):
         high=torch.maximum(tape.high, opens),
         low=torch.minimum(tape.low, opens),
         break_hours=torch.tensor(breaks),
+        break_ahead_hours=torch.tensor(np.roll(breaks, -1)),
+        scheduled=torch.tensor(rng.random(len(tape)) > 0.01),
         spread_multiplier=torch.tensor(np.where(breaks > 0, 4.0, 1.0)),
         trailing_sd=torch.tensor(rng.uniform(1e-3, 5e-3, len(tape))),
         instrument=facts,

@@ -37,7 +37,7 @@ def test_futures_begin_the_next_session_in_the_evening() -> None:
         "2024-03-11 22:00",  # Tuesday's
     )
     assert list(table.session) == [0, 1, 1, 2, 2, 3]
-    assert list(table.last_of_session) == [True, False, True, False, True, True]
+    assert list(table.last_of_session) == [True, False, True, False, True, False]
     dates = ["2024-03-07", "2024-03-08", "2024-03-08", "2024-03-11", "2024-03-11", "2024-03-12"]
     assert list(table.session_date) == [day(text) for text in dates]
     np.testing.assert_allclose(table.break_hours, [0, 1, 22, 48, 22, 1])
@@ -108,22 +108,14 @@ def test_local_time_equals_a_plain_loop(zone: str) -> None:
         assert table.day[index] == day(local.date().isoformat())
 
 
-def test_no_session_goes_back_and_ends_mark_changes() -> None:
+def test_no_session_goes_back_and_every_scheduled_one_ends() -> None:
     opens = grid("2020-01-01", "2020-03-01", 30)
     table = session_table(flat_bars(opens, 30, ES))
     steps = np.diff(table.session)
     assert set(steps) <= {0, 1}
-    np.testing.assert_array_equal(table.last_of_session[:-1], steps == 1)
-    assert table.last_of_session[-1]
-
-
-def test_cutting_the_bars_changes_nothing_before() -> None:
-    opens = grid("2019-12-20", "2020-01-10", 30)
-    whole = session_table(flat_bars(opens, 30, ES))
-    part = session_table(flat_bars(opens[:301], 30, ES))
-    for name in ("session", "session_date", "break_hours", "regular", "spread_multiplier"):
-        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[:301])
-    np.testing.assert_array_equal(part.last_of_session[:300], whole.last_of_session[:300])
+    ends = table.scheduled & table.last_of_session
+    held = np.unique(table.session[table.scheduled])  # Saturdays count as Monday's
+    assert list(table.session[ends]) == list(held)
 
 
 def test_sessions_per_year() -> None:
