@@ -37,6 +37,9 @@ class Desk:
         max_hold_bars: None: as `env`; 0: positions may be held for ever.
         sd_floor: smallest trailing sd, read by size=vol_target.
         cost_scale: factor on all costs.
+
+    Raises:
+        UserError: size=vol_target on bars without volatility, where no floor is given.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Desk:
         )
         hold = env.max_hold_bars if max_hold_bars is None else max_hold_bars
         self._starts = np.array([segment.start for segment in self.segments], np.int64)
-        self._market = _market_arrays(tape, env, sd_floor)
+        self._market = _market_arrays(tape, self.segments, env, sd_floor)
         self._sizing = (
             float(tape.instrument.multiplier),
             float(env.contracts) if env.size == "contracts" else 0.0,
@@ -192,13 +195,31 @@ class Desk:
         )
 
 
-def _market_arrays(tape: Tape, env: EnvConfig, sd_floor: float) -> tuple[NDArray, ...]:
+def _market_arrays(
+    tape: Tape, segments: Sequence[Segment], env: EnvConfig, sd_floor: float
+) -> tuple[NDArray, ...]:
     """Open, high, low, close, market and forced cost by row; exposure, empty where it is 1."""
     costs = unit_costs(tape)
-    scale = target_exposure(env, tape, sd_floor, 0, len(tape))
-    exposure = np.empty(0) if scale is None else scale.numpy()
     prices = (tape.open, tape.high, tape.low, tape.close, costs.market, costs.forced)
+    exposure = _exposure(tape, segments, env, sd_floor)
     return (*(np.ascontiguousarray(values.numpy()) for values in prices), exposure)
+
+
+def _exposure(
+    tape: Tape, segments: Sequence[Segment], env: EnvConfig, sd_floor: float
+) -> NDArray[np.float64]:
+    """Notional of a position of 1 in units of equity by row, [bar]; empty where it is 1.
+
+    Only rows that are decided on are asked for: the first bars of a path have no volatility yet.
+    """
+    if env.size != "vol_target":
+        return np.empty(0)
+    exposure = np.ones(len(tape))
+    for segment in segments:
+        scale = target_exposure(env, tape, sd_floor, segment.start, segment.stop - 1)
+        if scale is not None:
+            exposure[segment.start : segment.stop - 1] = scale.numpy()
+    return exposure
 
 
 def run_positions(

@@ -9,6 +9,7 @@ from fakes import fake_tape, halves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grandmodel.core.checks import UserError
 from grandmodel.core.random import torch_stream
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig, RewardConfig
@@ -174,3 +175,30 @@ def test_fill_returns_are_what_a_held_unit_earns():
         assert cost[0] == pytest.approx(2 * fee)
     _, must_be_flat = desk.entry_limits()
     assert must_be_flat.nonzero()[0].tolist() == [48]
+
+
+def without_volatility(rows: slice):
+    tape = fake_tape(400)
+    tape.trailing_sd[rows] = 0.0
+    return tape, [Segment(100, 300)], np.ones(400, np.int8), EnvConfig(size="vol_target")
+
+
+def test_bars_without_volatility_are_refused_where_they_size_a_position():
+    with pytest.raises(UserError, match=r"env\.size=vol_target needs a volatility above zero"):
+        run_positions(*without_volatility(slice(200, 201)))
+
+
+def test_a_position_is_never_larger_than_the_initial_margin_allows():
+    tape, segments, targets, env = without_volatility(slice(200, 201))
+    targets[:200] = 0
+    track = run_positions(tape, segments, targets, env, sd_floor=1e-9)
+    assert np.isfinite(track.equity).all()
+    value = track.quantity[100] * tape.open[201].item()
+    assert value == pytest.approx(100_000.0 / tape.instrument.initial_margin)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 100), slice(299, 400)])
+def test_bars_without_volatility_do_not_matter_where_nothing_is_decided(rows):
+    track = run_positions(*without_volatility(rows))
+    plain = run_positions(*without_volatility(slice(0, 0)))
+    np.testing.assert_array_equal(track.equity, plain.equity)
