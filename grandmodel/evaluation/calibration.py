@@ -60,8 +60,12 @@ class Validation:
         return self.measured.scalars["sharpe"] or 0.0
 
     def scalars(self) -> dict[str, float | None]:
-        """Metrics of the team's rule, and the Sharpe of the others beside it."""
-        others = {f"sharpe_{name}": found.scalars["sharpe"] for name, found in self.beside.items()}
+        """Metrics of the team's rule; Sharpe and turnover of the others beside it."""
+        others = {
+            f"{metric}_{name}": found.scalars[metric]
+            for name, found in self.beside.items()
+            for metric in ("sharpe", "turnover")
+        }
         return {**self.measured.scalars, "gate": self.gate, **others}
 
 
