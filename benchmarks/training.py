@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
+from lightning.pytorch import Callback
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
@@ -96,6 +97,17 @@ class BatchedVecEnv(VecEnv):
         return [False] * self.num_envs
 
 
+class Ends(Callback):
+    """Notes when each update of this project ends."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_train_batch_end(self, *given: Any, **more: Any) -> None:
+        del given, more
+        self.times.append(time.perf_counter())
+
+
 class Bench:
     """One configuration with its bars, and both trainers on it."""
 
@@ -109,14 +121,18 @@ class Bench:
         self.spans = self.stage.segments("train", 1)
         self.spec = build_system(self.config).specs[0]
 
-    def ours(
-        self,
-        total_steps: int,
-        validate: Callable | None = None,
-        every: int = 0,
-        precision: str = "32-true",
-    ) -> float:
+    def ours(self, total_steps: int, validate: Callable | None = None, every: int = 0) -> float:
         """Train with this project; return seconds."""
+        return self._fit(total_steps, validate=validate, validate_every=every)
+
+    def rate(self, total_steps: int, precision: str) -> float:
+        """Return environment steps per second of training, a first rollout not counted."""
+        ends = Ends()
+        rows = self.config.algorithm.rows
+        self._fit(total_steps + rows, precision=precision, callbacks=[ends])
+        return (len(ends.times) - 1) * rows / (ends.times[-1] - ends.times[0])
+
+    def _fit(self, total_steps: int, **more: Any) -> float:
         team = build_system(self.config)
         reward = fitted_reward(self.config, self.stage)
         collector, learner = build_learner(self.config, self.stage, team, reward)
@@ -126,11 +142,9 @@ class Bench:
                 collector=collector,
                 total_steps=total_steps,
                 folder=Path(folder),
-                validate=validate,
-                validate_every=every,
-                precision=precision,
                 progress=False,
                 checkpoint_seconds=1e9,
+                **more,
             )
             return fit(plan).seconds
 
@@ -209,13 +223,12 @@ def speed(console: Console) -> dict[str, float]:
     found: dict[str, float] = {}
     for minibatch, steps in ((4096, 131_072), (256, 65_536)):
         bench = Bench([*EQUAL, f"algorithm.minibatch={minibatch}"])
-        bench.ours(bench.config.algorithm.rows)
         envs = bench.config.algorithm.environments
         peer = bench.peer(batched=envs, usual=False, minibatch=minibatch)
         rates: dict[str, list[float]] = {"32-true": [], "bf16-mixed": [], "SB3": []}
         for _ in range(ROUNDS):
             for precision in PRECISIONS:
-                rates[precision].append(steps / bench.ours(steps, precision=precision))
+                rates[precision].append(bench.rate(steps, precision))
             rates["SB3"].append(steps / timed_peer(peer, steps))
         median = {name: float(np.median(values)) for name, values in rates.items()}
         found[f"SB3, minibatch {minibatch}"] = median["SB3"]
