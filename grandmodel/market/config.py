@@ -14,6 +14,7 @@ from grandmodel.market.instruments import FIRST_YEAR, LAST_YEAR
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
 KINDS = ("csv", "parquet", "synthetic", "custom")
+DATE_ORDERS = ("mdy", "dmy", "ymd")
 
 
 @dataclass(kw_only=True)
@@ -37,6 +38,11 @@ class SplitConfig:
             dates = dates if isinstance(self.test, str) else dates[:2]
             for key, value in zip(("train", "validation", "test"), dates, strict=False):
                 iso_time(f"data.split.{key}", value if isinstance(value, str) else None)
+                require(
+                    is_day(str(value)),
+                    f"data.split.{key} must be a day such as 2024-01-31, because parts begin with "
+                    f"a session, was {value}",
+                )
             require(
                 dates == sorted(dates, key=str) and len(set(dates)) == len(dates),
                 f"data.split dates must follow one another, were {', '.join(map(str, dates))}",
@@ -70,6 +76,7 @@ class DataConfig:
     stamp: str = "open"  # open | close: which end of a bar its time names
     timezone: str = "UTC"  # of times without one
     time_column: str | None = None  # where several columns could be the time
+    date_order: str | None = None  # mdy | dmy | ymd, where day and month could be exchanged
     start: str | None = None  # first day or time to decide on; earlier bars feed the features
     end: str | None = None  # a day: the last one used; a time: bars that open before it
     symbol: str | None = None  # which symbol of a file with several
@@ -86,13 +93,17 @@ class DataConfig:
         require_choice("data.adjustment", self.adjustment, ADJUSTMENTS)
         if self.volume_kind is not None:
             require_choice("data.volume_kind", self.volume_kind, VOLUME_KINDS)
+        if self.date_order is not None:
+            require_choice("data.date_order", self.date_order, DATE_ORDERS)
         for key in ("start", "end"):
             value = getattr(self, key)
             if value is not None:
                 iso_time(f"data.{key}", value)
         if self.start is not None and self.end is not None:
+            last = iso_time("data.end", self.end)
+            last += np.timedelta64(1, "D") if is_day(self.end) else np.timedelta64(0, "D")
             require(
-                bool(iso_time("data.start", self.start) <= iso_time("data.end", self.end)),
+                bool(iso_time("data.start", self.start) < last),
                 f"data.end must not lie before data.start {self.start}, was {self.end}",
             )
         if self.raw_level_at is not None:

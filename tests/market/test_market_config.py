@@ -14,11 +14,13 @@ from grandmodel.market.config import DataConfig, SplitConfig
         ({"timezone": "Mars/Base"}, "data.timezone must be a name such as UTC"),
         ({"adjustment": "split"}, "data.adjustment must be one of none, additive"),
         ({"volume_kind": "shares"}, "data.volume_kind must be one of traded, ticks, none"),
+        ({"date_order": "us"}, "data.date_order must be one of mdy, dmy, ymd, was us"),
         ({"start": "now"}, "data.start must be a date such as 2024-01-31, was now"),
         ({"end": "31.01.2024"}, "data.end must be a date"),
         ({"end": "2024-02-30"}, "data.end must be a date"),
         ({"start": "1500-01-01"}, "data.start must lie in the years 1678 to 2261, was 1500-01-01"),
         ({"start": "2024-02-01", "end": "2024-01-01"}, "data.end must not lie before data.start"),
+        ({"start": "2024-02-01 12:00", "end": "2024-02-01 11:00"}, "data.end must not lie before"),
         ({"raw_level_at": "2024-01-01=5"}, "belongs to data.adjustment=additive"),
         ({"raw_level_at": "5", "adjustment": "additive"}, "must read TIME=PRICE"),
         ({"raw_level_at": "2024-01-01=inf", "adjustment": "additive"}, "must read TIME=PRICE"),
@@ -37,12 +39,24 @@ def test_values_out_of_range_are_refused(keys: dict, words: str) -> None:
         ({"train": "2024-01-01"}, "data.split.validation must be a date"),
         ({"test": "2024-01-01"}, "give data.split.train and data.split.validation as dates"),
         ({"train": "2024-02-01", "validation": "2024-01-01"}, "dates must follow one another"),
+        (
+            {"train": "2024-01-01 12:00", "validation": "2024-02-01"},
+            r"data.split.train must be a day such as 2024-01-31, .* was 2024-01-01 12:00",
+        ),
+        (
+            {"train": "2024-01-01", "validation": "2024-02-01", "test": "2024-03-01T00:00Z"},
+            "data.split.test must be a day",
+        ),
         ({"train": "later", "validation": "2024-01-01"}, "data.split.train must be a date"),
     ],
 )
 def test_splits_that_are_none_are_refused(keys: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         SplitConfig(**keys)
+
+
+def test_the_last_day_may_be_the_first() -> None:
+    assert DataConfig(start="2024-02-01 12:00", end="2024-02-01").end == "2024-02-01"
 
 
 def test_the_config_serves_as_a_schema() -> None:

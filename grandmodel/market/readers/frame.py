@@ -152,7 +152,7 @@ def _times(table: Table, config: DataConfig) -> tuple[NDArray[np.int64], str]:
         label = f"{columns.time}+{columns.time_of_day}"
     values = values.reset_index(drop=True)
     place = Place(table.source, label, table.name_row)
-    return parse_times(values, config.timezone, place), label
+    return parse_times(values, config.timezone, place, config.date_order), label
 
 
 def _numbers(table: Table, name: str) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,15 @@ WRITTEN_FORMATS = (
 )
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
 FIRST_DAY, LAST_DAY = "1678-01-01", "2262-01-01"  # what nanoseconds can tell
-DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
+# three numbers of which the first is no year of four digits; a weekday may stand before them
+THREE_NUMBERS = re.compile(r"\D*(\d{1,2})[./ -](\d{1,2})[./ -](\d{4}|\d{2})(?!\d)")
+DOTS = re.compile(r"\D*\d{1,2}\.\d{1,2}\.")  # nobody writes the month before the day with them
+ORDERS: dict[str, dict[str, bool]] = {
+    "mdy": {},
+    "dmy": {"dayfirst": True},
+    "ymd": {"yearfirst": True},
+}
+MONTHS, DAYS, SHORT_YEAR = 12, 31, 2
 DIGIT_DATES = ((19000101, 21001231), (190001010000, 210012312359), (19000101000000, 21001231235959))
 UNIX_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
 
@@ -43,21 +52,25 @@ class Place(NamedTuple):
         )
 
 
-def parse_times(values: pd.Series, timezone: str, place: Place) -> NDArray[np.int64]:
+def parse_times(
+    values: pd.Series, timezone: str, place: Place, date_order: str | None = None
+) -> NDArray[np.int64]:
     """Return times as nanoseconds UTC, [row].
 
     Numbers are unix seconds, milliseconds, microseconds or nanoseconds by their size, or dates
     written as digits (20240131, 202401311530). Text is read in ISO form and other usual ones;
-    where day and month could be exchanged, the order that can be read and is sorted is taken,
-    month first for slashes, day first for dots and dashes where both are.
+    where day and month could be exchanged, the one order in which all dates exist and are sorted
+    is taken; where there are several, `date_order` must tell (dots mean the day before the month).
 
     Args:
         values: the column, without index.
         timezone: zone of times that carry none; unix numbers are always UTC.
         place: for messages.
+        date_order: mdy, dmy or ymd; None: found from the dates.
 
     Raises:
-        UserError: a value is no time, or does not exist, or exists twice in the time zone.
+        UserError: a value is no time, does not exist, exists twice in the time zone, or could
+            stand for several days.
     """
     missing = values.isna().to_numpy()
     if missing.any():
@@ -70,7 +83,7 @@ def parse_times(values: pd.Series, timezone: str, place: Place) -> NDArray[np.in
             return _unix_ns(numbers, place)
         values = pd.Series(numbers.astype(np.int64).astype(str))
     texts = values.astype(str).str.strip()
-    return _utc_ns(_from_text(texts, place), timezone, place)
+    return _utc_ns(_from_text(texts, place, date_order), timezone, place)
 
 
 def join_date_and_time(dates: pd.Series, times: pd.Series) -> pd.Series:
@@ -106,22 +119,64 @@ def _unix_ns(numbers: NDArray, place: Place) -> NDArray[np.int64]:
     return np.round(numbers * float(unit)).astype(np.int64)
 
 
-def _from_text(texts: pd.Series, place: Place) -> pd.DatetimeIndex:
+def _from_text(texts: pd.Series, place: Place, date_order: str | None) -> pd.DatetimeIndex:
     first = texts.iloc[0]
     if TIME_OF_DAY.fullmatch(first):  # pandas would add today's date
         raise place.refuse(0, first, "is a time of day without a date: add a date column")
     _refuse_mixed_zones(texts, place)
     written = next((form for pattern, form in WRITTEN_FORMATS if pattern.match(first)), None)
-    orders = (False, True) if DAY_OR_MONTH_FIRST.match(first) else (False,)
-    orders = orders if "/" in first else orders[::-1]  # dots and dashes: the day is usually first
-    tries = [_to_datetime(texts, written, day_first) for day_first in orders]
-    good = [times for times in tries if not times.isna().any()]
+    orders = ["mdy"]  # of what is written in a known form, none is used
+    if written is None and THREE_NUMBERS.match(first):
+        orders = _possible_orders(texts, place, date_order)
+    tries = {order: _to_datetime(texts, written, order) for order in orders}
+    good = {order: times for order, times in tries.items() if not times.isna().any()}
     if not good:
-        fewest = min(tries, key=lambda times: int(times.isna().sum()))
+        fewest = min(tries.values(), key=lambda times: int(times.isna().sum()))
         row = int(np.argmax(fewest.isna()))
         remedy = "is no time that can be read: write it like 2024-01-31 15:30:00"
         raise place.refuse(row, texts.iloc[row], remedy)
-    return next((times for times in good if times.is_monotonic_increasing), good[0])
+    in_order = {order: times for order, times in good.items() if times.is_monotonic_increasing}
+    _refuse_several(texts, in_order, place)
+    return next(iter((in_order or good).values()))
+
+
+def _refuse_several(texts: pd.Series, readings: dict[str, pd.DatetimeIndex], place: Place) -> None:
+    """Refuse dates that mean different days in several orders."""
+    for one, other in pairwise(readings):
+        differ = readings[one] != readings[other]
+        if differ.any():
+            row = int(np.argmax(differ))
+            days = " and ".join(f"{readings[order][row]:%Y-%m-%d}" for order in (one, other))
+            remedy = f"can be {days}, no row tells which: give data.date_order={one} or {other}"
+            raise place.refuse(row, texts.iloc[row], remedy)
+
+
+def _possible_orders(texts: pd.Series, place: Place, date_order: str | None) -> list[str]:
+    """Return the orders of day, month and year in which every date can exist.
+
+    They are told from the numbers, because pandas exchanges day and month of single rows where
+    that makes a date of them.
+    """
+    parts = texts.str.extract(THREE_NUMBERS)
+    short_year = parts[2].str.len() == SHORT_YEAR
+    one, two, three = (pd.to_numeric(parts[place]) for place in range(3))
+    fits = {
+        "mdy": (one <= MONTHS) & (two <= DAYS),
+        "dmy": (one <= DAYS) & (two <= MONTHS),
+        "ymd": short_year & (two <= MONTHS) & (three <= DAYS),
+    }
+    wanted = list(fits) if date_order is None else [date_order]
+    # what has not three numbers has a sentence of its own
+    reach = {order: (fits[order] | one.isna()).to_numpy(dtype=bool) for order in wanted}
+    possible = [order for order in wanted if reach[order].all()]
+    if not possible:
+        row = max(int(np.argmin(reach[order])) for order in wanted)
+        rule = f"data.date_order={date_order}" if date_order else "the order of the rows before"
+        remedy = f"is no date in {rule}: write all dates in one way, and give data.date_order"
+        raise place.refuse(row, texts.iloc[row], remedy)
+    if DOTS.match(texts.iloc[0]) and "dmy" in possible:
+        return [order for order in possible if order != "mdy"]
+    return possible
 
 
 def _refuse_mixed_zones(texts: pd.Series, place: Place) -> None:
@@ -136,13 +191,11 @@ def _refuse_mixed_zones(texts: pd.Series, place: Place) -> None:
         raise place.refuse(row, texts.iloc[row], remedy)
 
 
-def _to_datetime(texts: pd.Series, written: str | None, day_first: bool) -> pd.DatetimeIndex:
+def _to_datetime(texts: pd.Series, written: str | None, order: str) -> pd.DatetimeIndex:
     zoned = bool(OFFSET.search(texts.iloc[0]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # pandas on formats it has to guess
-        times = pd.to_datetime(
-            texts, format=written, dayfirst=day_first, utc=zoned, errors="coerce"
-        )
+        times = pd.to_datetime(texts, format=written, utc=zoned, errors="coerce", **ORDERS[order])
     return pd.DatetimeIndex(times)
 
 
