@@ -11,6 +11,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from grandmodel.core.clock import MINUTE_NS
 from grandmodel.evaluation.sessions import SessionRows, session_rows
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.evaluation.trades import RoundTrips, round_trips, trades_frame
@@ -37,7 +38,7 @@ class Measured:
     track: Track
     trips: RoundTrips
     sessions: SessionRows
-    scalars: dict[str, float | None]  # METRICS and directional_accuracy_base; None: undefined
+    scalars: dict[str, float | None]  # METRICS and what has no interval; None: undefined
     sessions_per_year: float
 
     def trades(self, market: Market) -> pd.DataFrame:
@@ -53,9 +54,31 @@ def measure(track: Track, market: Market, sessions_per_year: float) -> Measured:
     values[:, METRICS.index("max_drawdown")] = bar_drawdown(track)
     scalars: dict[str, float] = dict(zip(METRICS, average_paths(values).tolist(), strict=True))
     scalars["directional_accuracy_base"] = directional_base(trips)
+    over_breaks = pnl_over_breaks(track, market)
+    scalars["pnl_in_sessions"] = mean_path_sum(track, track.pnl_gross - over_breaks)
+    scalars["pnl_over_breaks"] = mean_path_sum(track, over_breaks)
     return Measured(
         track, trips, sessions, {key: number(v) for key, v in scalars.items()}, sessions_per_year
     )
+
+
+def pnl_over_breaks(track: Track, market: Market) -> NDArray[np.float64]:
+    """Gross profit that each row owes to a break of the market before its bar, currency, [row].
+
+    It is what the units held before earn from the last close to the reopening; 0 where the bar
+    begins when the one before it ends.
+    """
+    closes = market.open_time_ns[track.bar] + market.minutes * MINUTE_NS
+    reopens = market.open_time_ns[track.bar + 1] > closes
+    held = np.roll(np.where(track.liquidated, 0.0, track.quantity), 1)
+    held[track.first[:-1][np.diff(track.first) > 0]] = 0.0
+    gap = market.open[track.bar + 1] - market.close[track.bar]
+    return np.where(reopens, held * gap * market.multiplier, 0.0)
+
+
+def mean_path_sum(track: Track, values: NDArray[np.float64]) -> float:
+    """Sum of ``values`` [row] over each path, mean over paths."""
+    return float(values.sum()) / max(1, len(track.paths))
 
 
 def mean_decision_return(track: Track) -> float:

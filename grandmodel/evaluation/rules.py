@@ -100,10 +100,13 @@ def hysteresis_grid(signal: NDArray[np.float64], *, both_signs: bool) -> list[Hy
 
 
 def describe_grid() -> str:
-    """Return the grid in one line, for reports."""
+    """Return the grid in one line, for terminal, report and ``metrics.json``."""
     enters = ", ".join(f"{value:g}" for value in ENTER_QUANTILES)
     exits = ", ".join(f"{value:g}" for value in EXIT_FRACTIONS)
-    return f"enter = quantile of |signal| in [{enters}]; exit = enter x [{exits}]"
+    return (
+        f"hysteresis tuned on the training bars, enter = quantile of |signal| in [{enters}], "
+        f"exit = enter x [{exits}], best_rule with both signs"
+    )
 
 
 @dataclass(frozen=True)

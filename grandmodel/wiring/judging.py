@@ -14,6 +14,7 @@ from grandmodel.evaluation.metrics import Measured, mean_decision_return, measur
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.page import ReportData, write_report
 from grandmodel.evaluation.report.tables import openings_text
+from grandmodel.evaluation.rules import describe_grid
 from grandmodel.evaluation.statistics import (
     Difference,
     intervals,
@@ -148,6 +149,8 @@ class Judging:
                 for name, measured in found.items()
             },
         }
+        if any("enter" in it.setting for it in self.rivals.references.values()):
+            facts["reference_grid"] = describe_grid()
         if "optimum" in found:
             best = mean_decision_return(found["optimum"].track)
             mine = mean_decision_return(self.measured.track)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from grandmodel.evaluation.metrics import (
     mean_decision_return,
     measure,
     path_metrics,
+    pnl_over_breaks,
     session_sharpe,
 )
 from grandmodel.evaluation.track import Market, track_from_rows
@@ -86,6 +88,35 @@ def test_golden_round_trips(golden):
     assert list(frame["quantity"]) == pytest.approx([10.0, 10.0])
     assert frame["entry_time"].iloc[1].value == market.open_time_ns[3]
     assert frame["exit_time"].iloc[0].value == market.open_time_ns[3]
+
+
+def test_profit_over_breaks_is_that_of_the_reopening():
+    """Three bars, a night, three bars: long 10 over the night, which gains 4; liquidated after."""
+    opens, closes = [100, 100, 102, 107, 106, 106], [100, 102, 103, 106, 104, 108]
+    market = replace(
+        market_of(opens, closes, [0, 0, 0, 1, 1, 1]),
+        open_time_ns=np.array([0, 1, 2, 40, 41, 60]) * HOUR // 2,
+    )
+    track = track_of(market, [Segment(0, 6)], [[1, 1, -1, -1, 0]])
+    np.testing.assert_allclose(track.quantity, [10, 10, -10, -10, 0], atol=1e-9)
+    # Gaps of +4 (long 10) and of +2 (short 10); the step from 106 to 106 is no break.
+    np.testing.assert_allclose(pnl_over_breaks(track, market), [0, 0, 40, 0, -20])
+    found = measure(track, market, 252.0).scalars
+    assert found["pnl_over_breaks"] == pytest.approx(20.0)
+    assert found["pnl_in_sessions"] == pytest.approx(track.pnl_gross.sum() - 20.0)
+    forced = replace(track, liquidated=np.array([False, False, False, True, False]))
+    np.testing.assert_allclose(pnl_over_breaks(forced, market), [0, 0, 40, 0, 0])
+
+
+def test_a_segment_begins_flat_and_paths_are_averaged_in_profit_over_breaks():
+    market = replace(
+        market_of([100] * 8, [101] * 8, [0, 0, 1, 1, 2, 2, 3, 3]),
+        open_time_ns=np.arange(8) * HOUR,
+    )
+    segments = [Segment(0, 4, path=0), Segment(4, 8, path=1)]
+    track = track_of(market, segments, [[1, 1, 0], [1, 0, 0]])
+    np.testing.assert_allclose(pnl_over_breaks(track, market), [0, -10, -10, 0, -10, 0])
+    assert measure(track, market, 252.0).scalars["pnl_over_breaks"] == pytest.approx(-15.0)
 
 
 def test_golden_metrics(golden):

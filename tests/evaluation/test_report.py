@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import numpy as np
@@ -17,6 +18,7 @@ from grandmodel.evaluation.report.tables import (
     shown,
     terminal_table,
 )
+from grandmodel.evaluation.rules import describe_grid
 from grandmodel.evaluation.scripted import run_positions
 from grandmodel.evaluation.statistics import intervals, with_intervals
 from grandmodel.evaluation.track import Market
@@ -112,6 +114,12 @@ def test_page_says_the_verdict_before_any_figure(data):
     assert "One note that must be read." in body
 
 
+def test_page_prints_the_grid_of_the_references(data):
+    assert "hysteresis" not in page(data)
+    metrics = data.metrics | {"reference_grid": describe_grid()}
+    assert describe_grid() in page(dataclasses.replace(data, metrics=metrics))
+
+
 def test_zero_or_unset_costs_are_marked():
     text = costs_html({"commission": 0.0, "fee_bps": 1.0, "half_spread_ticks": None})
     assert text.count('class="alarm"') == 2
@@ -124,10 +132,13 @@ def test_tables_show_policy_beside_every_baseline(data):
         assert f"<th>{name}</th>" in text
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(terminal_table(data.metrics))
-    console.print(terminal_table(data.metrics | {"test_openings": 3}))
+    console.print(
+        terminal_table(data.metrics | {"test_openings": 3, "reference_grid": describe_grid()})
+    )
     printed = console.export_text()
     assert printed.count("sealed test split") == 1
     assert "sealed test split: opened 3 times so far" in printed
+    assert " ".join(printed.split()).count(describe_grid()) == 1
     for name in ("policy", "95 % interval", "flat", "long_only", "ma_cross", "random"):
         assert name in printed
 

@@ -48,6 +48,11 @@ def test_a_run_folder_holds_everything(run: Path) -> None:
         "filter", "privileged_student", "return_student", "best_rule",
     }  # fmt: skip
     assert found["split"] == "test"
+    assert found["reference_grid"].startswith("hysteresis")
+    assert "setting_enter" in found["references"]["best_rule"]
+    equity = pd.read_parquet(run / "equity.parquet")
+    gross = found["pnl_in_sessions"] + found["pnl_over_breaks"]
+    assert gross == pytest.approx(equity["pnl_gross"].sum() / found["paths"])
     assert found["baselines"]["flat"]["total_return"] == 0.0
 
 

@@ -89,7 +89,7 @@ def page(data: ReportData) -> str:
             "Equity after costs, against the baselines", _figure(figures.equity_figure(own, others))
         ),
         _section("Drawdown", _figure(figures.drawdown_figure(own, _few(others)))),
-        _section("Metrics", tables.metrics_html(data.metrics), BAND_NOTE),
+        _section("Metrics", tables.metrics_html(data.metrics), BAND_NOTE + _grid(data)),
         _decisions(data),
         _reasons(data),
         _trips(data),
@@ -123,6 +123,12 @@ def _head(data: ReportData) -> str:
         f"{escape(str(data.metrics.get('verdict_reason', '')))}</div>{notes}"
         f'<div class="cards">{cards}</div>'
     )
+
+
+def _grid(data: ReportData) -> str:
+    """The grid on which every reference was tuned."""
+    grid = data.metrics.get("reference_grid")
+    return f" References: {escape(grid)}." if grid else ""
 
 
 def _decisions(data: ReportData) -> str:

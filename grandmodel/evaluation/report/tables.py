@@ -22,6 +22,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
     ("trades", "Round trips", "count"),
     ("exposure", "Exposure", "percent"),
     ("turnover", "Turnover per decision", "percent"),
+    ("pnl_in_sessions", "Profit before costs inside sessions, currency", "count"),
+    ("pnl_over_breaks", "… over breaks of the market", "count"),
     ("cost_paid", "Costs paid, currency", "count"),
 )
 TERMINAL_COLUMNS = {
@@ -81,7 +83,8 @@ def openings_text(count: int) -> str:
 def terminal_table(metrics: Mapping[str, Any]) -> Table:
     """One row per policy, baseline and reference; the policy's intervals below its figures.
 
-    Below it stands how often the sealed test split was opened, where it was.
+    Below it stands how often the sealed test split was opened, where it was, and the grid on
+    which references were tuned.
     """
     labels = {key: (label, kind) for key, label, kind in ROWS}
     table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}", box=box.SIMPLE)
@@ -95,8 +98,12 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
         if own:
             bounds = [interval(values, key, labels[key][1]) for key in TERMINAL_COLUMNS]
             table.add_row(Text("95 % interval", style="dim"), *bounds, end_section=True)
+    notes = []
     if metrics.get("test_openings"):
-        table.caption = f"sealed test split: {openings_text(metrics['test_openings'])}"
+        notes.append(f"sealed test split: {openings_text(metrics['test_openings'])}")
+    if metrics.get("reference_grid"):
+        notes.append(f"references: {metrics['reference_grid']}")
+    table.caption = "\n".join(notes) or None
     return table
 
 
