@@ -28,11 +28,6 @@ FIRST_DAY, LAST_DAY = "1678-01-01", "2262-01-01"  # what nanoseconds can tell
 # three numbers of which the first is no year of four digits; a weekday may stand before them
 THREE_NUMBERS = re.compile(r"\D*(\d{1,2})[./ -](\d{1,2})[./ -](\d{4}|\d{2})(?!\d)")
 DOTS = re.compile(r"\D*\d{1,2}\.\d{1,2}\.")  # nobody writes the month before the day with them
-ORDERS: dict[str, dict[str, bool]] = {
-    "mdy": {},
-    "dmy": {"dayfirst": True},
-    "ymd": {"yearfirst": True},
-}
 MONTHS, DAYS, SHORT_YEAR = 12, 31, 2
 DIGIT_DATES = ((19000101, 21001231), (190001010000, 210012312359), (19000101000000, 21001231235959))
 UNIX_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
@@ -158,8 +153,8 @@ def _possible_orders(texts: pd.Series, place: Place, date_order: str | None) -> 
     that makes a date of them.
     """
     parts = texts.str.extract(THREE_NUMBERS)
-    short_year = parts[2].str.len() == SHORT_YEAR
-    one, two, three = (pd.to_numeric(parts[place]) for place in range(3))
+    one, two, three = parts.astype("float64").to_numpy().T
+    short_year = (parts[2].str.len() == SHORT_YEAR).to_numpy(dtype=bool)
     fits = {
         "mdy": (one <= MONTHS) & (two <= DAYS),
         "dmy": (one <= DAYS) & (two <= MONTHS),
@@ -167,7 +162,7 @@ def _possible_orders(texts: pd.Series, place: Place, date_order: str | None) -> 
     }
     wanted = list(fits) if date_order is None else [date_order]
     # what has not three numbers has a sentence of its own
-    reach = {order: (fits[order] | one.isna()).to_numpy(dtype=bool) for order in wanted}
+    reach = {order: fits[order] | np.isnan(one) for order in wanted}
     possible = [order for order in wanted if reach[order].all()]
     if not possible:
         row = max(int(np.argmin(reach[order])) for order in wanted)
@@ -195,7 +190,14 @@ def _to_datetime(texts: pd.Series, written: str | None, order: str) -> pd.Dateti
     zoned = bool(OFFSET.search(texts.iloc[0]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # pandas on formats it has to guess
-        times = pd.to_datetime(texts, format=written, utc=zoned, errors="coerce", **ORDERS[order])
+        times = pd.to_datetime(
+            texts,
+            format=written,
+            utc=zoned,
+            errors="coerce",
+            dayfirst=order == "dmy",
+            yearfirst=order == "ymd",
+        )
     return pd.DatetimeIndex(times)
 
 
