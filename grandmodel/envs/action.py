@@ -10,9 +10,9 @@ from grandmodel.core.checks import require
 from grandmodel.envs.config import EnvConfig
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
+from grandmodel.market.splits import WARMUP_BARS
 
 LONG_BREAK_HOURS = 24.0
-WARMUP_BARS = 600  # what is read off the tape once is read from these bars alone
 
 
 def session_edge(config: EnvConfig, tape: Tape) -> str:
@@ -56,7 +56,10 @@ def new_sessions(tape: Tape, first: int, last: int) -> Tensor:
 
 
 def bars_per_session(tape: Tape) -> float:
-    """Return the median number of bars of the sessions that the first 600 bars complete."""
+    """Return the median number of bars of the sessions that the first 600 bars complete.
+
+    What is read off the tape once is read from the warm-up alone.
+    """
     _, counts = torch.unique_consecutive(tape.session[:WARMUP_BARS], return_counts=True)
     whole = counts[:-1] if len(counts) > 1 else counts
     return float(whole.double().median())

@@ -6,7 +6,6 @@ Source: `docs/definitions.md`, "Sessions".
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import DAY_NS, HOUR_NS
@@ -15,6 +14,7 @@ from grandmodel.market.hours import (
     FIRST_WEEKDAY,
     NextBars,
     inside,
+    local_time_ns,
     next_bars,
     regular_hours,
     scheduled,
@@ -97,14 +97,6 @@ def _edge_ahead(following: NextBars) -> NDArray[np.bool_]:
     passed = following.date[1:] > following.date[:-1]
     ahead[1:] |= passed & ~following.ends_session[:-1]
     return ahead
-
-
-def local_time_ns(time_ns: NDArray[np.int64], timezone: str) -> NDArray[np.int64]:
-    """Return the readings of the wall clock of `timezone`, ns since 1970-01-01 00:00 there."""
-    if timezone == "UTC":
-        return time_ns
-    utc = pd.DatetimeIndex(time_ns.view("datetime64[ns]")).tz_localize("UTC")
-    return utc.tz_convert(timezone).tz_localize(None).as_unit("ns").asi8
 
 
 def sessions_per_year(instrument: Instrument) -> float:

@@ -52,7 +52,7 @@ def session_dates(open_ns: NDArray[np.int64], calendar: str) -> NDArray[np.int64
         return open_ns // DAY_NS
     evening = EVENING_OPEN.get(calendar)
     shift = 0 if evening is None else 24 - evening
-    day = (_wall_clock(open_ns, NEW_YORK) + shift * HOUR_NS) // DAY_NS
+    day = (local_time_ns(open_ns, NEW_YORK) + shift * HOUR_NS) // DAY_NS
     after_friday = (day + FIRST_WEEKDAY) % 7 - FRIDAY
     return day + np.where(after_friday > 0, 3 - after_friday, 0)
 
@@ -147,6 +147,14 @@ def open_time_before(time_ns: NDArray[np.int64], hours: Hours) -> NDArray[np.int
     return np.where(which >= 0, before[known] + within, 0)
 
 
+def local_time_ns(time_ns: NDArray[np.int64], timezone: str) -> NDArray[np.int64]:
+    """Return the readings of the wall clock of `timezone`, ns since 1970-01-01 00:00 there."""
+    if timezone == "UTC":
+        return time_ns
+    utc = pd.DatetimeIndex(time_ns.view("datetime64[ns]")).tz_localize("UTC")
+    return utc.tz_convert(timezone).tz_localize(None).as_unit("ns").asi8
+
+
 class _Schedule(NamedTuple):
     day: NDArray[np.int64]  # days since 1970-01-01, [session]
     open_ns: NDArray[np.int64]
@@ -214,11 +222,6 @@ def _futures_hours(schedule: _Schedule, stocks: _Schedule) -> Hours:
 
 def _day(date: str) -> int:
     return int(np.datetime64(date, "D").astype(np.int64))
-
-
-def _wall_clock(time_ns: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    utc = pd.DatetimeIndex(time_ns.view("datetime64[ns]")).tz_localize("UTC")
-    return utc.tz_convert(zone).tz_localize(None).as_unit("ns").asi8
 
 
 def _utc(wall_ns: NDArray[np.int64], zone: str) -> NDArray[np.int64]:

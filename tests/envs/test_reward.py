@@ -6,6 +6,7 @@ from env_worlds import SCALE, doubles, hand_tape, random_env, random_tape, run, 
 
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import Segment
+from grandmodel.envs.action import bars_per_session
 from grandmodel.envs.config import EnvConfig, RewardConfig
 from grandmodel.envs.free_reward import (
     free_rewards,
@@ -29,6 +30,7 @@ from grandmodel.envs.reward import (
 )
 from grandmodel.envs.starts import SegmentStarts
 from grandmodel.market.instruments import Instrument
+from grandmodel.market.splits import WARMUP_BARS
 
 GENERIC = Instrument(
     name="generic", fee_bps=1.0, half_spread_bps=1.0, slippage_bps=0.5, multiplier=1.0
@@ -196,6 +198,15 @@ def test_scale_comes_from_the_training_stretches_alone():
     tape.trailing_sd.zero_()
     with pytest.raises(UserError, match="hardly move"):
         measure_scale(tape, [range(40)])
+
+
+def test_what_is_read_once_is_read_from_the_warm_up_alone():
+    short, long = (
+        [bar // 4 for bar in range(WARMUP_BARS)],
+        [1000 + bar // 40 for bar in range(4000)],
+    )
+    tape = hand_tape([[100.0] * 4] * (WARMUP_BARS + 4000), session=short + long)
+    assert bars_per_session(tape) == 4.0
 
 
 def test_running_scale_moves_once_per_rollout():

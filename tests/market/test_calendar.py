@@ -6,6 +6,7 @@ import pytest
 from market_makers import flat_bars, grid, utc_ns
 
 from grandmodel.core.clock import MINUTE_NS
+from grandmodel.market import calendar, hours
 from grandmodel.market.calendar import session_table, sessions_per_year
 from grandmodel.market.instruments import Instrument
 
@@ -134,3 +135,7 @@ def test_break_hours_of_a_missing_bar() -> None:
     opens = utc_ns("2024-03-07 15:00") + np.array([0, 1, 3]) * 5 * MINUTE_NS
     table = session_table(flat_bars(opens, 5, SPY))
     np.testing.assert_allclose(table.break_hours, [0, 0, 1 / 12])
+
+
+def test_the_wall_clock_has_one_definition() -> None:
+    assert calendar.local_time_ns is hours.local_time_ns
