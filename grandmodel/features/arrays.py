@@ -39,14 +39,18 @@ def bar_arrays(bars: Bars, table: SessionTable | None = None) -> BarArrays:
 
 
 def gap_bars(path: MarketPath) -> Bars | None:
-    """Return the bars on which gaps are found: 5 minutes, or longer where the file is coarser.
+    """Return the bars on which gaps are found: 5 minutes, or as little longer as the file allows.
 
-    None where the path has no bars finer than its decision clock.
+    Of the lengths that the file's bars add up to and that divide the decision clock, the shortest
+    of at least 5 minutes: 5 for files of 1 and 5 minutes, 6 for those of 2, 3 and 6, else the
+    file's own. None where the path has no bars finer than its decision clock.
     """
     fine = path.finest
     if fine is None or fine.minutes >= path.bars.minutes:
         return None
-    return resample(fine, GAP_MINUTES) if GAP_MINUTES % fine.minutes == 0 else fine
+    lengths = range(fine.minutes, path.bars.minutes, fine.minutes)
+    fit = [length for length in lengths if path.bars.minutes % length == 0]
+    return resample(fine, next((length for length in fit if length >= GAP_MINUTES), fine.minutes))
 
 
 def path_arrays(path: MarketPath, table: SessionTable) -> PathArrays:

@@ -171,7 +171,7 @@ class GapEvents:
 
 
 class Gaps:
-    """Fair value gaps on the bars it is given (the finest there are, 5 minutes at best).
+    """Fair value gaps on the bars it is given (5 minutes, or the next longer that a file has).
 
     Columns (`docs/definitions.md`, section Fair value gaps): ``fvg_bullish_active``,
     ``fvg_bearish_active`` and ``fvg_mitigation_signal`` 0/1; ``fvg_nearest_level`` in price

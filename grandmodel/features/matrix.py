@@ -106,7 +106,7 @@ class PathArrays:
     """Bars of one path on the decision clock and, where there are any, the finer ones."""
 
     bars: BarArrays
-    fine: BarArrays | None = None  # gaps are found on these; 5 minutes
+    fine: BarArrays | None = None  # gaps are found on these; 5 minutes or a little more
 
 
 @dataclass(frozen=True)
