@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from grandmodel.core.checks import UserError, require
-from grandmodel.core.clock import DAY_NS
+from grandmodel.core.clock import DAY_NS, HOUR_NS
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.config import DataConfig, SplitConfig, is_day, iso_time, parse_raw_level
@@ -25,6 +25,7 @@ Reader = Callable[[DataConfig, Instrument], Bars]
 READERS: dict[str, Reader] = {"csv": read_csv, "parquet": read_parquet}
 EPISODE_BARS = 256
 WEEKS_PER_YEAR = 365.25 / 7.0
+LONG_GAP_HOURS = 24.0  # as entries are refused over
 OFF_GRID_SHARE = 0.5  # of the warm-up closes; half-pennies of honest files stay below
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,20 @@ def _notes(bars: Bars, config: DataConfig) -> list[str]:
             f"{bars.instrument.tick:g} of {bars.instrument.name}: if the file is adjusted by "
             "ratio, set data.adjustment=ratio"
         )
+    if bars.instrument.calendar == "days" and _longest_gap_hours(bars) > LONG_GAP_HOURS:
+        notes.append(
+            f"{bars.source}: the trading hours of {bars.instrument.name} are not known, so no "
+            "break is foreseen and env.edge=flat closes positions after it: name an instrument, or "
+            "set instrument.calendar"
+        )
     return notes
+
+
+def _longest_gap_hours(bars: Bars) -> float:
+    """Return the longest time between a close and the next open within the warm-up."""
+    rows = warmup_rows(bars.open_time_ns)
+    gaps = bars.open_time_ns[1:rows] - bars.close_time_ns[: max(rows - 1, 0)]
+    return float(gaps.max(initial=0)) / HOUR_NS
 
 
 def off_grid_share(bars: Bars) -> float:

@@ -52,6 +52,7 @@ def test_bars_that_go_missing_change_no_earlier_position(calendar, edge, cut, ho
     opens = scheduled_half_hours(calendar)
     last = max(2, int(cut * len(opens)))
     targets = np.repeat(np.random.default_rng(seed).integers(-1, 2, len(opens)), 7)
+    targets[last] = 1 if targets[last - 1] < 1 else -1  # an entry before the hole
     whole = positions(calendar_tape(opens, calendar), edge, targets[: last + 1])
     # from here on the bars are gone for a while
     holed = calendar_tape(np.concatenate([opens[: last + 1], opens[last + 1 + hole :]]), calendar)

@@ -159,6 +159,16 @@ def test_prices_off_the_grid_suggest_ratio(tmp_path: Path) -> None:
     assert load_dataset(config_of(tmp_path / "ES_5m.parquet"), KNOWN, 97).notes == ()
 
 
+def test_breaks_of_unknown_hours_are_not_foreseen(path: Path, tmp_path: Path) -> None:
+    assert load_dataset(config_of(path), KNOWN, 97).notes == ()  # around the clock
+    weekdays = FRAME[FRAME.timestamp.dt.dayofweek < 5]
+    weekdays.to_parquet(tmp_path / "weekdays_5m.parquet")
+    (note,) = load_dataset(config_of(tmp_path / "weekdays_5m.parquet"), KNOWN, 97).notes
+    assert "instrument.calendar" in note
+    weekdays.to_parquet(tmp_path / "ES_5m.parquet")
+    assert load_dataset(config_of(tmp_path / "ES_5m.parquet"), KNOWN, 97).notes == ()
+
+
 def test_additive_prices_warn_or_are_put_at_their_level(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
