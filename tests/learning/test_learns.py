@@ -64,10 +64,12 @@ def test_endless_value_is_missed_where_truncation_counts_as_termination():
     assert endless_value(made) < 8.5
 
 
-def test_central_critic_wins_where_the_reward_hangs_on_anothers_view():
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_central_critic_wins_where_the_reward_hangs_on_anothers_view(seed):
+    # seeds 0 to 19: 0.94 to 0.97 and 0.62 to 0.81, at least 0.16 apart; the gap closes later on
     settings = {"actor_lr": 2e-3, "critic_lr": 1e-2, "gamma": 0.0, "pool_every": 0}
     hits = {
-        sees: hit_rate(trained(world("private", critic_sees=sees, seed=0, **settings), 14))
+        sees: hit_rate(trained(world("private", critic_sees=sees, seed=seed, **settings), 7))
         for sees in ("state", "own")
     }
     assert hits["state"] > 0.9
