@@ -15,20 +15,8 @@ HELD_LIMIT = 4.0
 DRAWDOWN_GAIN = 20.0
 
 
-def pool_window(window: Float[Tensor, "batch bars column"]) -> Float[Tensor, "batch pooled"]:
-    """Return mean over the bars, then the last bar; columns twice.
-
-    The bars are added one by one from the oldest on, as :func:`pooled_rows` does, so both give
-    the same bits.
-    """
-    total = torch.zeros_like(window[:, 0])
-    for bar in range(window.shape[1]):
-        total += window[:, bar]
-    return torch.cat([total / window.shape[1], window[:, -1]], dim=1)
-
-
 def pooled_rows(values: Float[Tensor, "bar column"], bars: int) -> Float[Tensor, "bar pooled"]:
-    """Return :func:`pool_window` of the `bars` rows that end at each row.
+    """Return mean and last row of the `bars` rows that end at each row; columns twice.
 
     Elementwise adds of shifted copies in fixed order: no value depends on where the rows stand.
     Rows before the first count as zero.

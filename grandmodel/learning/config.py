@@ -5,10 +5,10 @@ from math import inf
 
 from grandmodel.core.checks import require, require_between, require_choice
 from grandmodel.learning.risk import RiskConfig
+from grandmodel.systems.config import CRITIC_VIEWS
 
 NORMALISATIONS = ("per_batch", "per_agent", "per_minibatch", "off")
 VALUE_LOSSES = ("huber", "mse")
-CRITIC_VIEWS = ("state", "own", "state_action")
 
 
 @dataclass(kw_only=True)

@@ -5,10 +5,18 @@ import torch
 from env_worlds import doubles, random_tape
 
 from grandmodel.core.types import ObservationSpec
-from grandmodel.envs.observation import MarketView, account_block, pool_window, pooled_rows
+from grandmodel.envs.observation import MarketView, account_block, pooled_rows
 
 COLUMNS = ("momentum_20", "raw_volatility_30")
 SPEC = ObservationSpec("a", COLUMNS, ("synergy_direction",), ("raw_volatility_30",))
+
+
+def pool_window(window):
+    """Mean over the bars, added one by one from the oldest on, then the last bar."""
+    total = torch.zeros_like(window[:, 0])
+    for bar in range(window.shape[1]):
+        total += window[:, bar]
+    return torch.cat([total / window.shape[1], window[:, -1]], dim=1)
 
 
 def test_pooled_is_mean_then_last_row():

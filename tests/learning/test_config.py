@@ -45,7 +45,7 @@ def test_total_steps_round_up_to_whole_rollouts():
         ("actor_lr", float("inf"), r"algorithm.actor_lr must lie in \(0, inf\), was inf"),
         ("entropy_start", float("inf"), r"algorithm.entropy_start must lie in \[0, inf\)"),
         ("normalise_advantages", "yes", "algorithm.normalise_advantages must be one of"),
-        ("critic_sees", "future", "algorithm.critic_sees must be one of state, own"),
+        ("critic_sees", "future", "algorithm.critic_sees must be one of state, state_action, own"),
         ("entropy_end", 0.5, "algorithm.entropy_end must lie between"),
         ("accumulate", 5000, "algorithm.accumulate must not exceed"),
     ],
