@@ -54,6 +54,14 @@ LAYERS = {"pi": [256, 128, 64], "vf": [256, 128, 64]}
 STUDENT_SHARE = 0.5
 PRECISIONS = ("32-true", "bf16-mixed")
 ROUNDS = 3
+SHORT_TAPE = [  # an adapter each means a copy of the columns each
+    "data.train_bars=20000",
+    *(
+        f"data.{part}_{what}"
+        for part in ("validation", "test")
+        for what in ("paths=1", "bars=5000")
+    ),
+]
 
 
 class BatchedVecEnv(VecEnv):
@@ -148,13 +156,22 @@ class Bench:
             )
             return fit(plan).seconds
 
-    def peer(self, *, batched: int | None, usual: bool, minibatch: int = 4096) -> PPO:
-        """Return Stable-Baselines3's PPO on the same market."""
+    def peer(self, n_envs: int, *, bridge: bool, usual: bool, minibatch: int = 4096) -> PPO:
+        """Return Stable-Baselines3's PPO on the same market.
+
+        Args:
+            n_envs: number of environments.
+            bridge: step them in one batch through a bridge that its users would have to write;
+                otherwise one Gymnasium adapter each, in its own `DummyVecEnv`.
+            usual: its usual settings, or ours.
+            minibatch: rows of a gradient step, of ours.
+        """
         args = (self.stage.tape, self.spec, self.config.env, self.reward, self.spans)
-        if batched is None:
-            env: VecEnv = DummyVecEnv([lambda k=k: GymMarketEnv(*args, seed=k) for k in range(8)])
+        env: VecEnv
+        if bridge:
+            env = BatchedVecEnv(GymVectorMarketEnv(*args, n_envs=n_envs))
         else:
-            env = BatchedVecEnv(GymVectorMarketEnv(*args, n_envs=batched))
+            env = DummyVecEnv([lambda k=k: GymMarketEnv(*args, seed=k) for k in range(n_envs)])
         if usual:
             return PPO("MlpPolicy", env, seed=0, device="cpu")
         algorithm = self.config.algorithm
@@ -163,7 +180,7 @@ class Bench:
             env,
             seed=0,
             device="cpu",
-            n_steps=algorithm.rollout_steps if batched else 2048,
+            n_steps=algorithm.rollout_steps,
             batch_size=minibatch,
             n_epochs=algorithm.epochs,
             gamma=algorithm.gamma,
@@ -218,24 +235,31 @@ def timed_peer(model: PPO, steps: int) -> float:
 def speed(console: Console) -> dict[str, float]:
     """Environment steps per second of whole training, this project beside the peer.
 
-    The two take turns, and medians are compared, so that a busy moment of the machine hits both.
+    They take turns, and medians are compared, so that a busy moment of the machine hits all.
     """
     found: dict[str, float] = {}
     for minibatch, steps in ((4096, 131_072), (256, 65_536)):
         bench = Bench([*EQUAL, f"algorithm.minibatch={minibatch}"])
-        envs = bench.config.algorithm.environments
-        peer = bench.peer(batched=envs, usual=False, minibatch=minibatch)
-        rates: dict[str, list[float]] = {"32-true": [], "bf16-mixed": [], "SB3": []}
+        small = Bench([*EQUAL, f"algorithm.minibatch={minibatch}", *SHORT_TAPE])
+        n_envs = bench.config.algorithm.environments
+        peers = {
+            "SB3": small.peer(n_envs, bridge=False, usual=False, minibatch=minibatch),
+            "SB3 over a bridge": bench.peer(n_envs, bridge=True, usual=False, minibatch=minibatch),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in (*PRECISIONS, *peers)}
         for _ in range(ROUNDS):
             for precision in PRECISIONS:
                 rates[precision].append(bench.rate(steps, precision))
-            rates["SB3"].append(steps / timed_peer(peer, steps))
+            for name, peer in peers.items():
+                rates[name].append(steps / timed_peer(peer, steps))
         median = {name: float(np.median(values)) for name, values in rates.items()}
-        found[f"SB3, minibatch {minibatch}"] = median["SB3"]
-        for precision in PRECISIONS:
-            found[f"ours, {precision}, minibatch {minibatch}"] = median[precision]
-            found[f"ratio, {precision}, minibatch {minibatch}"] = median[precision] / median["SB3"]
-    usual = Bench(EQUAL).peer(batched=None, usual=True)
+        for name, value in median.items():
+            found[f"{name}, minibatch {minibatch}"] = value
+        for name in peers:
+            for precision in PRECISIONS:
+                ratio = median[precision] / median[name]
+                found[f"{precision} against {name}, minibatch {minibatch}"] = ratio
+    usual = Bench(EQUAL).peer(8, bridge=False, usual=True)
     found["SB3, usual settings, 8 environments"] = 32_768 / timed_peer(usual, 32_768)
     show(console, "environment steps per second of training", found)
     return found
@@ -274,7 +298,7 @@ def reach(console: Console, limit: float, student: float) -> dict[str, float | N
     found: dict[str, float | None] = {"goal": goal}
     found["ours, seconds"] = reach_of_ours(bench, goal)
     peer_bench = Bench(["agent=strategic_single", "experiment=planted_market"])
-    model = peer_bench.peer(batched=None, usual=True)
+    model = peer_bench.peer(8, bridge=False, usual=True)
     watch = Reach(peer_bench, goal, limit, every=65_536)
     model.learn(10**9, callback=watch)
     found["SB3, usual settings, seconds"] = watch.reached
