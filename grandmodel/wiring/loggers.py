@@ -3,9 +3,10 @@
 import netrc
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import wandb
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
@@ -13,7 +14,7 @@ from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.core.checks import require
-from grandmodel.learning.lightning.logs import CsvLog, cut_csv, cut_tensorboard
+from grandmodel.learning.lightning.logs import CsvLog, cut_csv, cut_tensorboard, read_csv_log
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.sections import LoggerConfig
 
@@ -21,17 +22,46 @@ CSV_NAME = "learning.csv"
 TENSORBOARD_NAME = "tensorboard"
 
 
+class MarkedWandbLogger(WandbLogger):
+    """A log of Weights & Biases whose rows say whether their step was logged before.
+
+    What is there cannot be cut back to a checkpoint as files are, so a resumed training logs some
+    steps again: such rows carry ``relogged`` = 1, and every row the number of resumptions before
+    it, so that of two rows of one step the later one is told.
+    """
+
+    def __init__(self, experiment: Any, resumptions: int, logged_until: int) -> None:
+        super().__init__(experiment=experiment)
+        self._resumptions, self._logged_until = resumptions, logged_until
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Send one row with its marks."""
+        relogged = step is not None and step <= self._logged_until
+        marks = {"resumptions": self._resumptions, "relogged": int(relogged)}
+        super().log_metrics({**metrics, **marks}, step)
+
+
 def build_loggers(
-    config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: bool
+    config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resumed_at: int | None
 ) -> list[Logger]:
-    """Build the loggers that ``logger.kind`` asks for."""
+    """Build the loggers that ``logger.kind`` asks for; files are cut back to the checkpoint.
+
+    Args:
+        config: what the user chose.
+        folder: of the run.
+        raw: the whole configuration, for services that store it.
+        resumed_at: environment steps of the checkpoint that a resumed training continues from;
+            None for a new training.
+    """
+    logged_until = _logged_until(folder.path) if resumed_at is not None else -1
+    cut_logs(folder.path, resumed_at or 0)
     if config.kind == "none":
         return []
     loggers: list[Logger] = [CsvLog(folder.path / CSV_NAME)]
     if config.kind == "tensorboard":
         loggers.append(TensorBoardLogger(str(folder.path), name=TENSORBOARD_NAME, version=""))
     if config.kind == "wandb":
-        loggers.append(_wandb(config, folder, raw, resume=resume))
+        loggers.append(_wandb(config, folder, raw, resumed_at, logged_until))
     return loggers
 
 
@@ -68,12 +98,30 @@ def close_loggers(loggers: Sequence[Logger]) -> Iterator[None]:
             wandb.finish()
 
 
-def _wandb(config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: bool) -> Logger:
-    """Start or continue a run of Weights & Biases; its id is kept in ``run.json``."""
+def _logged_until(folder: Path) -> int:
+    """Return the highest step that a training has logged, -1 where there is none."""
+    _, rows = read_csv_log(folder / CSV_NAME)
+    return max((int(row["env_steps"]) for row in rows), default=-1)
+
+
+def _wandb(
+    config: LoggerConfig,
+    folder: RunFolder,
+    raw: DictConfig,
+    resumed_at: int | None,
+    logged_until: int,
+) -> Logger:
+    """Start or continue a run of Weights & Biases; its id is kept in ``run.json``.
+
+    Offline each start writes a folder of its own; they carry the same id, and ``wandb sync``
+    joins them to one run, in order of their start.
+    """
     os.environ.setdefault("WANDB_SILENT", "true")
-    known = folder.read_run_json().get("wandb_id") if resume else None
+    facts = folder.read_run_json() if resumed_at is not None else {}
+    known = facts.get("wandb_id")
+    resumptions = [*facts.get("wandb_resumed_at", []), resumed_at] if known else []
     run_id = known or secrets.token_hex(4)
-    folder.write_run_json(wandb_id=run_id)
+    folder.write_run_json(wandb_id=run_id, wandb_resumed_at=resumptions)
     settings = OmegaConf.to_container(raw, resolve=True)
     run = wandb.init(
         project=config.project,
@@ -81,12 +129,13 @@ def _wandb(config: LoggerConfig, folder: RunFolder, raw: DictConfig, *, resume: 
         tags=list(config.tags),
         name=folder.path.name,
         id=run_id,
-        resume="allow" if known and config.mode == "online" else None,
+        resume="allow" if known else None,
         dir=str(folder.path),
         mode=config.mode,  # pyright: ignore[reportArgumentType]
         config=settings,  # pyright: ignore[reportArgumentType]
     )
-    return WandbLogger(experiment=run)
+    run.config.update({"resumed_at": resumptions}, allow_val_change=True)
+    return MarkedWandbLogger(run, len(resumptions), logged_until)
 
 
 def _has_key() -> bool:

@@ -20,7 +20,7 @@ from grandmodel.wiring.compose import typed
 from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
-from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, cut_logs
+from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Subject, build_validator, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
@@ -158,8 +158,8 @@ def _fit(
 
     last = folder.last_checkpoint
     continued = resume and last.exists()
-    cut_logs(folder.path, checkpoint.load(last)["env_steps"] if continued else 0)
-    loggers = build_loggers(config.logger, folder, raw, resume=resume)
+    resumed_at = (checkpoint.load(last)["env_steps"] if continued else 0) if resume else None
+    loggers = build_loggers(config.logger, folder, raw, resumed_at=resumed_at)
     plan = FitPlan(
         learner=learner,
         collector=training.collector,

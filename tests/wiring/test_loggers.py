@@ -1,0 +1,75 @@
+"""Logs of a run that is broken off and resumed."""
+
+from pathlib import Path
+
+import pytest
+import wandb
+from omegaconf import DictConfig
+from wandb.sdk.wandb_run import Run
+
+from grandmodel.learning.lightning.logs import read_csv_log
+from grandmodel.wiring.loggers import build_loggers, close_loggers
+from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.sections import LoggerConfig
+
+OFFLINE = LoggerConfig(kind="wandb", mode="offline")
+RAW = DictConfig({"seed": 0})
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict]]:
+    """What is sent to Weights & Biases: id of the run and row."""
+    sent: list[tuple[str, dict]] = []
+
+    def log(run: Run, row: dict, **_: object) -> None:
+        sent.append((run.id, row))
+
+    monkeypatch.setattr(Run, "log", log)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    return sent
+
+
+def train(folder: Path, steps: list[int], resumed_at: int | None) -> dict:
+    loggers = build_loggers(OFFLINE, RunFolder(folder), RAW, resumed_at=resumed_at)
+    with close_loggers(loggers):
+        for step in steps:
+            for logger in loggers:
+                logger.log_metrics({"loss": 1.0}, step=step)
+        config = dict(wandb.run.config)
+    return config
+
+
+def test_a_resumed_run_stays_one_run_of_weights_and_biases(
+    tmp_path: Path, rows: list[tuple[str, dict]]
+) -> None:
+    first = train(tmp_path, [10, 20, 30], None)
+    again = train(tmp_path, [20, 30, 40], 10)
+    last = train(tmp_path, [40, 50], 30)
+    assert (first["resumed_at"], again["resumed_at"], last["resumed_at"]) == ([], [10], [10, 30])
+    assert len({run for run, _ in rows}) == 1
+    folders = list((tmp_path / "wandb").glob("offline-run-*"))
+    assert len(folders) == 3  # offline-run-TIME-ID, and a number where the time is the same
+    assert {folder.name.split("-")[3] for folder in folders} == {rows[0][0]}
+    marks = [(r["trainer/global_step"], r["resumptions"], r["relogged"]) for _, r in rows]
+    assert marks == [
+        (10, 0, 0), (20, 0, 0), (30, 0, 0),
+        (20, 1, 1), (30, 1, 1), (40, 1, 0),
+        (40, 2, 1), (50, 2, 0),
+    ]  # fmt: skip
+    _, table = read_csv_log(tmp_path / "learning.csv")
+    assert [int(row["env_steps"]) for row in table] == [10, 20, 30, 40, 50]
+
+
+def test_a_new_training_has_a_run_of_its_own(tmp_path: Path, rows: list[tuple[str, dict]]) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        train(tmp_path / name, [10], None)
+    assert len({run for run, _ in rows}) == 2
+
+
+def test_a_training_broken_off_before_its_first_checkpoint_marks_all(
+    tmp_path: Path, rows: list[tuple[str, dict]]
+) -> None:
+    train(tmp_path, [10], None)
+    assert train(tmp_path, [10, 20], 0)["resumed_at"] == [0]
+    assert [row["relogged"] for _, row in rows] == [0, 1, 0]
