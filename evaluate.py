@@ -5,8 +5,9 @@ import sys
 from rich.console import Console
 
 from grandmodel.wiring.compose import register
-from grandmodel.wiring.evaluate import run_evaluation
+from grandmodel.wiring.evaluate import EVALUATE_OPTIONS, run_evaluation
 from grandmodel.wiring.exit import guarded
+from grandmodel.wiring.run_config import usage, wants_help
 from grandmodel.wiring.run_folder import shown_path
 
 console = Console(soft_wrap=True, highlight=False)
@@ -14,6 +15,9 @@ console = Console(soft_wrap=True, highlight=False)
 
 def main() -> None:
     """Judge, write the folder and name it."""
+    if wants_help(sys.argv[1:]):
+        console.print(usage(__doc__, EVALUATE_OPTIONS), markup=False)
+        return
     register()
     judged = run_evaluation(sys.argv[1:], console)
     console.print(f"run: {shown_path(judged.folder.path)}")

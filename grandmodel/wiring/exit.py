@@ -42,6 +42,11 @@ TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value
         "{0} is not a configuration key; correct or remove it (" + SEE_ALL + ")",
     ),
     (
+        r"Ambiguous value for argument '([^'=]+)=(.*?)'\s+1\. To use",
+        "{0}={1} names several values; add -m to train one run after another, or write "
+        "{0}=[{1}] for a list",
+    ),
+    (
         r"mismatched input|no viable alternative|extraneous input|token recognition error",
         "the command line is not understood; write key=value, and quote values with blanks, "
         "brackets or commas",

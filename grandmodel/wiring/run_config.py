@@ -1,6 +1,6 @@
 """Configurations that start from a run: judging it elsewhere, or going on with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -41,8 +41,7 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
     Raises:
         UserError: there is no run, or a key may not be given beside ``run=``.
     """
-    parsed = OverridesParser.create().parse_overrides(list(arguments))
-    given = {item.key_or_group: item for item in parsed}
+    given = _given(arguments, "run")
     require("run" in given, "run= is missing; give the folder that train.py named: run=DIR")
     source, stored = existing_run(str(given.pop("run").value()))
     chosen = {key: given.pop(key).value() for key in list(given) if key in options}
@@ -71,8 +70,7 @@ def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]
     Raises:
         UserError: no such run, or a key was given that would change the training.
     """
-    parsed = OverridesParser.create().parse_overrides(list(arguments))
-    given = {item.key_or_group: item for item in parsed}
+    given = _given(arguments, "resume")
     source, stored = existing_run(str(given.pop("resume").value()), key="resume")
     require(
         "judged_run" not in source.read_run_json(),
@@ -100,6 +98,45 @@ def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]
             "settings, to train on with others start anew with init_from=",
         )
     return source, config, list(arguments)
+
+
+def usage(text: str | None, options: Iterable[str]) -> str:
+    """Return the help of a command that starts from a run.
+
+    Args:
+        text: docstring of the command.
+        options: its own keys.
+    """
+    return (
+        f"{(text or '').strip()}\n\nkeys: run, {', '.join(options)}\n"
+        f"of the run's settings: {', '.join(JUDGED_AGAIN)} (what they hold: DIR/config.yaml)"
+    )
+
+
+def wants_help(arguments: Sequence[str]) -> bool:
+    """Whether the command line asks for help."""
+    return not {"-h", "--help"}.isdisjoint(arguments)
+
+
+def _given(arguments: Sequence[str], key: str) -> dict[str, Override]:
+    """Parse a command line of keys and values, beside ``key``=DIR.
+
+    Raises:
+        UserError: it holds an option such as ``-m``, or several values for a key.
+    """
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    require(
+        not flags,
+        f"{flags[0] if flags else ''} cannot be given with {key}=: the run's configuration is in "
+        f"its config.yaml, and one run is read at a time; write {key}=DIR [key=value]",
+    )
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    for item in parsed:
+        require(
+            not item.is_sweep_override(),
+            f"{_text(item)} names several values; give {item.key_or_group}= one at a time",
+        )
+    return {item.key_or_group: item for item in parsed}
 
 
 def _closed(stored: DictConfig) -> DictConfig:

@@ -218,6 +218,11 @@ def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tupl
         ("train.py", ("resume={run}", "experiment=planted_market"), ("experiment", "resume=")),
         ("evaluate.py", ("run={run}", "evaluation.gates=[0.5]"), ("evaluation.gates",)),
         ("evaluate.py", ("run={run}", "data.train_bars=7000"), ("fingerprint",)),
+        ("evaluate.py", ("run=a,b",), ("run=a,b", "one at a time")),
+        ("backtest.py", ("run={run}", "--cfg", "job"), ("--cfg", "config.yaml")),
+        ("train.py", ("resume={run}", "--cfg", "job"), ("--cfg", "resume=DIR")),
+        ("train.py", ("-m", "resume=a,b"), ("-m", "resume=")),
+        ("train.py", ("seed=0,1",), ("seed=0,1", "add -m", "seed=[0,1]")),
     ],
 )
 def test_bad_input_beside_a_run(
@@ -225,6 +230,23 @@ def test_bad_input_beside_a_run(
 ) -> None:
     done = call(script, home, *(text.format(run=run) for text in arguments))
     refused(done, words)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("train.py", ("resume=DIR", "-m seed=0,1", "agent: strategic")),
+        ("evaluate.py", ("evaluate.py run=DIR", "split", "agent.gate")),
+        ("backtest.py", ("backtest.py run=DIR", "allow_overlap", "instrument")),
+    ],
+)
+def test_help_is_help(home: Path, script: str, words: tuple) -> None:
+    before = set(home.rglob("*"))
+    done = call(script, home, "--help")
+    assert done.returncode == 0, done.stderr
+    for word in words:
+        assert word in done.stdout
+    assert set(home.rglob("*")) == before
 
 
 def refused(done, words: tuple) -> None:
