@@ -203,7 +203,7 @@ def test_scale_comes_from_the_training_stretches_alone():
 def test_what_is_read_once_is_read_from_the_warm_up_alone():
     short, long = (
         [bar // 4 for bar in range(WARMUP_BARS)],
-        [1000 + bar // 40 for bar in range(4000)],
+        [1000 + bar // 8 for bar in range(4000)],
     )
     tape = hand_tape([[100.0] * 4] * (WARMUP_BARS + 4000), session=short + long)
     assert bars_per_session(tape) == 4.0
