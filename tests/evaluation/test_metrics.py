@@ -91,15 +91,15 @@ def test_golden_round_trips(golden):
 
 
 def test_profit_over_breaks_is_that_of_the_reopening():
-    """Three bars, a night, three bars: long 10 over the night, which gains 4; liquidated after."""
-    opens, closes = [100, 100, 102, 107, 106, 106], [100, 102, 103, 106, 104, 108]
+    """Three bars, a night, two bars, a pause, one bar: long over the night, short over the pause."""
+    opens, closes = [100, 100, 101, 107, 106, 106], [100, 102, 103, 106, 104, 108]
     market = replace(
         market_of(opens, closes, [0, 0, 0, 1, 1, 1]),
         open_time_ns=np.array([0, 1, 2, 40, 41, 60]) * HOUR // 2,
     )
     track = track_of(market, [Segment(0, 6)], [[1, 1, -1, -1, 0]])
     np.testing.assert_allclose(track.quantity, [10, 10, -10, -10, 0], atol=1e-9)
-    # Gaps of +4 (long 10) and of +2 (short 10); the step from 106 to 106 is no break.
+    # Gaps of +4 (long 10) and of +2 (short 10); the step from 102 to 101 is no break.
     np.testing.assert_allclose(pnl_over_breaks(track, market), [0, 0, 40, 0, -20])
     found = measure(track, market, 252.0).scalars
     assert found["pnl_over_breaks"] == pytest.approx(20.0)
@@ -114,8 +114,9 @@ def test_a_segment_begins_flat_and_paths_are_averaged_in_profit_over_breaks():
         open_time_ns=np.arange(8) * HOUR,
     )
     segments = [Segment(0, 4, path=0), Segment(4, 8, path=1)]
+    held = track_of(market, segments, [[1, 1, 1], [1, 0, 0]])
+    np.testing.assert_allclose(pnl_over_breaks(held, market), [0, -10, -10, 0, -10, 0])
     track = track_of(market, segments, [[1, 1, 0], [1, 0, 0]])
-    np.testing.assert_allclose(pnl_over_breaks(track, market), [0, -10, -10, 0, -10, 0])
     assert measure(track, market, 252.0).scalars["pnl_over_breaks"] == pytest.approx(-15.0)
 
 
