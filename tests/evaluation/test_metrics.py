@@ -91,7 +91,7 @@ def test_golden_round_trips(golden):
 
 
 def test_profit_over_breaks_is_that_of_the_reopening():
-    """Three bars, a night, two bars, a pause, one bar: long over the night, short over the pause."""
+    """Three bars, a night, two, a pause, one: long over the night, short over the pause."""
     opens, closes = [100, 100, 101, 107, 106, 106], [100, 102, 103, 106, 104, 108]
     market = replace(
         market_of(opens, closes, [0, 0, 0, 1, 1, 1]),
