@@ -101,7 +101,7 @@ class TemporalMemberConfig:
         odd = all(kernel >= 1 and kernel % 2 == 1 for kernel in self.kernels)
         require(
             odd and len(self.kernels) > 0,
-            f"{key}.kernels must hold at least one kernel, odd and positive, was {self.kernels}",
+            f"{key}.kernels must be odd and positive, at least one, was {self.kernels}",
         )
         if self.inputs is not None:
             require(
