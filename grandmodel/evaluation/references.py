@@ -34,6 +34,7 @@ from grandmodel.market.dataset import Dataset
 from grandmodel.market.synthetic.dataset import PathTruth
 
 Setting = dict[str, float | int | str]
+NOISY_LEARNING_RATE = 3e-4  # for targets that are nearly all noise
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,14 @@ def student_signal(
 
 
 def next_return(tape: Tape) -> NDArray[np.float64]:
-    """Return the simple return of the bar after each row, close over open, [bar]; 0 at the end."""
+    """Return the return of the bar after each row over the trailing sd at the row, [bar].
+
+    Close over open; the unit is the one in which rewards are paid, so that wild bars do not
+    drown the others. 0 at the end and where no sd is known yet.
+    """
     out = np.zeros(len(tape))
-    out[:-1] = (tape.close / tape.open).numpy()[1:] - 1.0
+    sd = tape.trailing_sd.numpy()[:-1]
+    np.divide((tape.close / tape.open).numpy()[1:] - 1.0, sd, out=out[:-1], where=sd > 0.0)
     return out
 
 
@@ -219,12 +225,15 @@ def compute_references(
     desk = ReferenceDesk(tape, training, judged, env, sd_floor)
     signals = {"filter": filter_signal(tape, truths)}
     inputs_of = union_inputs(tape, union)
-    targets = {
-        "privileged_student": np.concatenate([truth.drift_next for truth in truths]),
-        "return_student": next_return(tape),
+    drift = np.concatenate([truth.drift_next for truth in truths])
+    goals = {
+        "privileged_student": (drift, StudentConfig()),
+        "return_student": (next_return(tape), StudentConfig(learning_rate=NOISY_LEARNING_RATE)),
     }
-    for name, target in targets.items():
-        signals[name] = student_signal(inputs_of, target, desk.training, desk.judged, seed, student)
+    for name, (target, usual) in goals.items():
+        signals[name] = student_signal(
+            inputs_of, target, desk.training, desk.judged, seed, student or usual
+        )
     references = {
         name: desk.run(name, signal, desk.tune(signal)) for name, signal in signals.items()
     }

@@ -274,8 +274,10 @@ def test_union_inputs_are_the_pooled_window_and_the_context():
 def test_next_return_is_that_of_the_bar_after():
     _, tape, _ = planted()
     ahead = next_return(tape)
-    assert ahead[5] == pytest.approx(float(tape.close[6] / tape.open[6]) - 1)
+    gain = float(tape.close[6] / tape.open[6]) - 1
+    assert ahead[5] == pytest.approx(gain / float(tape.trailing_sd[5]))
     assert ahead[-1] == 0.0
+    assert (ahead[tape.trailing_sd.numpy() == 0.0] == 0.0).all()
 
 
 def test_references_stand_in_their_order():
