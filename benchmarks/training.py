@@ -23,6 +23,7 @@ from lightning.pytorch import Callback
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -189,7 +190,7 @@ class Bench:
             policy_kwargs={"net_arch": LAYERS, "activation_fn": torch.nn.ReLU},
         )
 
-    def sharpe_of_peer(self, model: PPO) -> float:
+    def sharpe_of_peer(self, model: BaseAlgorithm) -> float:
         """Net Sharpe of the peer's likeliest actions on the validation paths."""
         segments = self.stage.segments("validation", 64)
         starts = SegmentStarts(segments, 1, "cpu")
@@ -242,16 +243,18 @@ def speed(console: Console) -> dict[str, float]:
         bench = Bench([*EQUAL, f"algorithm.minibatch={minibatch}"])
         small = Bench([*EQUAL, f"algorithm.minibatch={minibatch}", *SHORT_TAPE])
         n_envs = bench.config.algorithm.environments
+        adapters = small.peer(n_envs, bridge=False, usual=False, minibatch=minibatch)
+        bridge = bench.peer(n_envs, bridge=True, usual=False, minibatch=minibatch)
         peers = {
-            "SB3": small.peer(n_envs, bridge=False, usual=False, minibatch=minibatch),
-            "SB3 over a bridge": bench.peer(n_envs, bridge=True, usual=False, minibatch=minibatch),
+            "SB3": (adapters, bench.config.algorithm.rows),
+            "SB3 over a bridge": (bridge, steps),
         }
         rates: dict[str, list[float]] = {name: [] for name in (*PRECISIONS, *peers)}
         for _ in range(ROUNDS):
             for precision in PRECISIONS:
                 rates[precision].append(bench.rate(steps, precision))
-            for name, peer in peers.items():
-                rates[name].append(steps / timed_peer(peer, steps))
+            for name, (peer, peer_steps) in peers.items():
+                rates[name].append(peer_steps / timed_peer(peer, peer_steps))
         median = {name: float(np.median(values)) for name, values in rates.items()}
         for name, value in median.items():
             found[f"{name}, minibatch {minibatch}"] = value
