@@ -34,7 +34,6 @@ from grandmodel.market.dataset import Dataset
 from grandmodel.market.synthetic.dataset import PathTruth
 
 Setting = dict[str, float | int | str]
-NOISY_LEARNING_RATE = 3e-4  # for targets that are nearly all noise
 
 
 @dataclass(frozen=True)
@@ -225,15 +224,12 @@ def compute_references(
     desk = ReferenceDesk(tape, training, judged, env, sd_floor)
     signals = {"filter": filter_signal(tape, truths)}
     inputs_of = union_inputs(tape, union)
-    drift = np.concatenate([truth.drift_next for truth in truths])
-    goals = {
-        "privileged_student": (drift, StudentConfig()),
-        "return_student": (next_return(tape), StudentConfig(learning_rate=NOISY_LEARNING_RATE)),
+    targets = {
+        "privileged_student": np.concatenate([truth.drift_next for truth in truths]),
+        "return_student": next_return(tape),
     }
-    for name, (target, usual) in goals.items():
-        signals[name] = student_signal(
-            inputs_of, target, desk.training, desk.judged, seed, student or usual
-        )
+    for name, target in targets.items():
+        signals[name] = student_signal(inputs_of, target, desk.training, desk.judged, seed, student)
     references = {
         name: desk.run(name, signal, desk.tune(signal)) for name, signal in signals.items()
     }
