@@ -33,6 +33,23 @@ def pool_logits(
     return torch.softmax(pooled, dim=-1) if mode == "log" else pooled
 
 
+def pool_log_probs(
+    logits: Float[Tensor, "batch agent 3"],
+    weights: Float[Tensor, "*batch agent"],
+    mode: str = "log",
+) -> Float[Tensor, "batch 3"]:
+    """Return the logarithm of :func:`pool_logits`, finite where a probability underflows.
+
+    Arguments as there. Learning needs it: the logarithm of a probability that has become 0 turns
+    the gradient into NaN.
+    """
+    require_choice("agent.pool", mode, POOL_MODES)
+    if mode == "log":
+        return torch.log_softmax((logits * weights[..., None]).sum(dim=-2), dim=-1)
+    votes = torch.log_softmax(logits, dim=-1)
+    return torch.logsumexp(votes + weights.log()[..., None], dim=-2)
+
+
 def confidence(probabilities: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
     """Return the largest class probability."""
     return probabilities.amax(dim=-1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from grandmodel.core.types import Observation, Rollout, StepResult
 from grandmodel.decision.executor import Executors, closed_positions
-from grandmodel.decision.pool import pool_logits
+from grandmodel.decision.pool import pool_log_probs, pool_logits
 from grandmodel.learning.seats import Seats
 
 _OBSERVATION = ("bar", "account", "position", "bars_held")
@@ -147,7 +147,7 @@ class Collector:
         weights, mode = self.seats.team.weights, self.seats.team.pool
         uniform = torch.rand(executor.shape[0], generator=self.generator, device=executor.device)
         if self.executors.kind == "pool":
-            log_probs = pool_logits(logits, weights, mode).log()
+            log_probs = pool_log_probs(logits, weights, mode)
             return _sample(log_probs, uniform)
         owner = executor.clamp_max(logits.shape[1] - 1)
         own = logits.gather(1, owner[:, None, None].expand(-1, 1, logits.shape[2]))[:, 0]

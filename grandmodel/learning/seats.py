@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from grandmodel.core.types import Observation
-from grandmodel.decision.pool import pool_logits
+from grandmodel.decision.pool import pool_log_probs
 from grandmodel.systems.dropout import draw_masks, unpack_masks
 from grandmodel.systems.team import Team
 
@@ -102,8 +102,7 @@ class Seats:
             self.logits(agent, bar, account, None if masks is None else masks[:, agent])
             for agent in range(self.team.n_agents)
         ]
-        pooled = pool_logits(torch.stack(logits, dim=1), self.team.weights, self.team.pool)
-        return pooled.log()
+        return pool_log_probs(torch.stack(logits, dim=1), self.team.weights, self.team.pool)
 
     def values(
         self,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grandmodel.core.checks import UserError
-from grandmodel.decision.pool import confidence, pool_logits, uncertainty
+from grandmodel.decision.pool import confidence, pool_log_probs, pool_logits, uncertainty
 
 LOGITS = torch.tensor([[[math.log(2.0), 0.0, 0.0], [0.0, 0.0, math.log(4.0)]]])
 WEIGHTS = torch.tensor([0.5, 0.5])
@@ -35,6 +35,19 @@ def test_weights_may_differ_by_row():
     weights = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     pooled = pool_logits(logits, weights, "log")
     torch.testing.assert_close(pooled, torch.softmax(LOGITS[0], -1))
+
+
+@pytest.mark.parametrize("mode", ["log", "linear"])
+def test_log_probabilities_are_those_of_the_pool_and_stay_finite(mode):
+    torch.testing.assert_close(
+        pool_log_probs(LOGITS, WEIGHTS, mode), pool_logits(LOGITS, WEIGHTS, mode).log()
+    )
+    sure = torch.tensor([[[240.0, 0.0, 0.0], [240.0, 0.0, 0.0]]], requires_grad=True)
+    log_probs = pool_log_probs(sure, WEIGHTS, mode)
+    (log_probs.exp() * log_probs).sum().backward()
+    assert log_probs.isfinite().all()
+    assert sure.grad is not None
+    assert sure.grad.isfinite().all()
 
 
 def test_unknown_mode_is_refused_by_key():
