@@ -6,7 +6,7 @@ Source: ``docs/definitions.md``, Trials and the ledger.
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BufferedRandom
@@ -21,16 +21,30 @@ from grandmodel.core.checks import require
 from grandmodel.core.files import atomic_path
 
 RETURNS_FOLDER = "ledger_returns"
-PLACE_KEYS = frozenset(
-    {"path", "paths", "out", "resume", "init_from", "run", "runs", "logger", "callbacks", "hydra"}
+NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
+    {
+        "allow_overlap",
+        "callbacks.checkpoint_every_s",
+        "callbacks.progress",
+        "data.cache",
+        "data.path",  # the bars enter by their fingerprint
+        "evaluation.references",
+        "evaluation.report",
+        "hydra",
+        "judge",  # the split has a place of its own in a trial
+        "logger",
+        "paths",
+        "seed",  # so has the seed
+        "trainer.threads",
+    }
 )
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What makes two results the same trial: settings without places, bars, split and seed."""
+    """What makes two results the same trial: deciding settings, bars, split and seed."""
 
-    config: str  # hash of the settings without paths
+    config: str  # hash of the settings that can change a result
     data: str  # fingerprint of the bars
     split: str
     seed: int
@@ -53,26 +67,25 @@ class Moments:
     n: int
 
 
-def config_hash(config: Mapping[str, Any], without: Sequence[str] = ("seed",)) -> str:
-    """Hash settings without places, loggers and the keys ``without`` (at top level).
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Hash settings without :data:`NO_TRIAL_KEYS`.
 
-    Keys that hold places (``path``, ``out``, ``resume`` ...) are left out at every depth, so that
-    moving a file or a folder makes no new trial; the bars themselves enter by fingerprint.
+    Keys are left out by their full name (``data.path``), never by their last part: moving a file
+    makes no new trial, and an indicator that somebody calls ``path`` does. ``init_from`` counts:
+    callers put the content of the start weights in place of their folder.
     """
-    kept = {key: value for key, value in config.items() if key not in without}
-    text = json.dumps(_placeless(kept), sort_keys=True, default=str)
+    text = json.dumps(_deciding(config), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _placeless(value: Any) -> Any:
-    """Drop keys that name places, at every depth."""
-    if isinstance(value, Mapping):
-        return {
-            str(key): _placeless(inner) for key, inner in value.items() if key not in PLACE_KEYS
-        }
-    if isinstance(value, list | tuple):
-        return [_placeless(inner) for inner in value]
-    return value
+def _deciding(section: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Keep the keys of a section that can change a result."""
+    named = {f"{above}{key}": (str(key), value) for key, value in section.items()}
+    return {
+        key: _deciding(value, f"{name}.") if isinstance(value, Mapping) else value
+        for name, (key, value) in named.items()
+        if name not in NO_TRIAL_KEYS
+    }
 
 
 def moments(net: NDArray[np.float64]) -> Moments:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule
 from grandmodel.evaluation.judgement import Judgement
-from grandmodel.evaluation.ledger import Ledger, Trial, config_hash
+from grandmodel.evaluation.ledger import Ledger
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.page import ReportData, write_report
@@ -30,6 +30,7 @@ from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.rivals import find_rivals
 from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.trial import trial_of
 
 
 class Draws(TypedDict):
@@ -205,12 +206,8 @@ class Judging:
         return {"sealed test split": openings_text(self.metrics["test_openings"])}
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> None:
-        settings = OmegaConf.to_container(config, resolve=True)
-        trial = Trial(
-            config=config_hash(settings),  # pyright: ignore[reportArgumentType]
-            data=self.stage.dataset.fingerprint,
-            split=self.occasion.split,
-            seed=self.config.seed,
+        trial = trial_of(
+            config, self.stage.dataset, self.occasion.split, self.subject.start_weights
         )
         sessions = self.measured.sessions
         ledger = Ledger(Path(self.config.paths.ledger))

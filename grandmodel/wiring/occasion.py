@@ -20,6 +20,7 @@ class Subject:
     env_steps: int
     env_steps_per_s: float | None  # null where nothing was trained
     seconds: float | None
+    start_weights: str | None = None  # content of the checkpoint that its training began with
     gate_sharpes: Mapping[float, float] = field(default_factory=dict)
 
 

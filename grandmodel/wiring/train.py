@@ -25,8 +25,9 @@ from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Subject, build_validator, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
-from grandmodel.wiring.run_folder import RunFolder, existing_run
+from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.start import Start, read_start
 from grandmodel.wiring.system import (
     build_learner,
     build_system,
@@ -50,6 +51,7 @@ class Training:
     collector: Collector
     learner: Mappo
     validator: Validator
+    start: Start | None  # None: freshly drawn weights
 
 
 def run_training(
@@ -105,40 +107,34 @@ def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Tra
     show_quality(stage.dataset, console)
     stage = stage.to(device)
     team = build_system(config)
-    scale = None if config.init_from is None else _start_from(config.init_from, team)
+    start = None if config.init_from is None else read_start(config.init_from)
+    if start is not None:
+        load_team(team, start.weights, start.source)
     team = team.to(device)
     reward = fitted_reward(config, stage)
     collector, learner = build_learner(config, stage, team, reward)
-    if scale is not None:
-        learner.value_norm.load_state_dict(scale)
+    if start is not None:
+        learner.value_norm.load_state_dict(start.value_norm)
     validator = build_validator(config, stage, reward.scale.sd_floor, detail=False)
-    return Training(config, stage, team, reward, collector, learner, validator)
-
-
-def _start_from(run: str, team: Team) -> dict[str, Any]:
-    """Put the best weights of ``run`` into the team; return the scale of returns they mean."""
-    source, _ = existing_run(run, key="init_from")
-    chosen = source.best_checkpoint if source.best_checkpoint.exists() else source.last_checkpoint
-    state = checkpoint.load(chosen)
-    load_team(team, state["state_dict"], str(chosen))
-    return state["training"]["value_norm"]
+    return Training(config, stage, team, reward, collector, learner, validator, start)
 
 
 def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
     """Facts of the bars and of what they were used for, those of ``init_from`` included."""
-    config, stage = training.config, training.stage
+    config, stage, start = training.config, training.stage, training.start
     used = [
         span.as_record()
         for split in ("train", "validation", "test")
         for span in stage.used(split, folder.path.name)
     ]
-    if config.init_from is not None:
-        used += existing_run(config.init_from, key="init_from")[0].read_run_json().get("used", [])
+    if start is not None:
+        used += start.facts.get("used", [])
     return {
         "seed": config.seed,
         **stage.facts(),
         "synergies_seen": stage.synergies_seen,
         "sd_floor": training.reward.scale.sd_floor,
+        "start_weights": None if start is None else start.content,
         "used": used,
     }
 
@@ -249,6 +245,7 @@ def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
         env_steps=int(state["env_steps"]),
         env_steps_per_s=None,
         seconds=None,
+        start_weights=folder.read_run_json().get("start_weights"),
         gate_sharpes={
             float(name.removeprefix("gate_sharpe_")): value
             for name, value in row.items()

@@ -70,6 +70,17 @@ def test_places_and_seed_are_no_part_of_a_trial():
     assert config_hash(one) != config_hash({"data": {"kind": "parquet"}})
 
 
+def test_only_full_names_are_no_part_of_a_trial():
+    plain = config_hash({"features": {"own": {}}})
+    assert config_hash({"features": {"own": {"path": {"_target_": "x"}}}}) != plain
+    assert config_hash({"features": {"own": {}, "runs": 1}}) != plain
+    patience = [config_hash({"callbacks": {"early_stopping_patience": n}}) for n in (2, None)]
+    assert patience[0] != patience[1]
+    assert config_hash({"init_from": "a"}) != config_hash({"init_from": "b"})
+    quiet = {"callbacks": {"progress": False}, "judge": "test", "hydra": {"run": 1}}
+    assert config_hash(quiet) == config_hash({"callbacks": {}})
+
+
 def test_a_broken_line_is_named(tmp_path):
     path = tmp_path / "ledger.jsonl"
     path.write_text('{"trial": "x"}\n{"tri\n')

@@ -1,0 +1,29 @@
+"""Which trial a judgement is: two of them that cannot differ are one."""
+
+from omegaconf import DictConfig, OmegaConf
+
+from grandmodel.evaluation.ledger import Trial, config_hash
+from grandmodel.market.dataset import Dataset
+
+
+def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: str | None) -> Trial:
+    """Return the trial of judging ``config`` on a split.
+
+    Args:
+        config: the whole configuration.
+        dataset: the bars.
+        split: which of them were judged.
+        start_weights: content of the checkpoint that the training began with; it stands for the
+            folder of ``init_from``, which may have moved or hold another run by now.
+    """
+    settings = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(settings, dict)  # noqa: S101 - narrows the type of a mapping
+    given = {str(key): value for key, value in settings.items()}
+    if start_weights is not None:
+        given["init_from"] = start_weights
+    return Trial(
+        config=config_hash(given),
+        data=dataset.fingerprint,
+        split=split,
+        seed=int(given["seed"]),
+    )

@@ -1,0 +1,54 @@
+"""Two judgements are one trial where their results cannot differ, and only there."""
+
+import numpy as np
+import pytest
+
+from grandmodel.market.bars import Bars
+from grandmodel.market.dataset import Dataset, MarketPath
+from grandmodel.market.instruments import Instrument
+from grandmodel.wiring.compose import compose
+from grandmodel.wiring.trial import trial_of
+
+
+def dataset(**instrument) -> Dataset:
+    prices = np.full(10, 100.0)
+    times = np.arange(10) * 1_800_000_000_000
+    known = Instrument(name="NQ", **{"tick": 0.25, **instrument})
+    return Dataset(
+        (MarketPath(Bars(times, prices, prices, prices, prices, prices, 30, known)),), {}
+    )
+
+
+def key(*overrides: str, start: str | None = None, **instrument) -> str:
+    config = compose("train", list(overrides))
+    return trial_of(config, dataset(**instrument), "test", start).key
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trainer.threads=1", "data.cache=false", "evaluation.report=false", "logger=none",
+        "evaluation.references=false", "callbacks.progress=false", "paths.output=elsewhere",
+        "callbacks.checkpoint_every_s=1", "data.path=moved.csv", "judge=test",
+    ],
+)  # fmt: skip
+def test_what_cannot_change_a_result_makes_no_trial(override: str) -> None:
+    assert key(override) == key()
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1", "callbacks.early_stopping_patience=2", "algorithm.gamma=0.9",
+        "+features.own.path={_target_: x}", "trainer.precision=bf16-mixed", "agent.gate=0.5",
+    ],
+)  # fmt: skip
+def test_what_can_change_a_result_makes_one(override: str) -> None:
+    assert key(override) != key()
+
+
+def test_start_weights_count_by_content_not_by_folder() -> None:
+    first = key("init_from=outputs/A", start="content")
+    assert first != key()
+    assert first == key("init_from=outputs/moved", start="content")
+    assert first != key("init_from=outputs/A", start="other content")
