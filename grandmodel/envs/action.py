@@ -10,14 +10,28 @@ from grandmodel.core.checks import require
 from grandmodel.envs.config import EnvConfig
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
+from grandmodel.market.hours import known_hours
 from grandmodel.market.splits import WARMUP_BARS
 
 LONG_BREAK_HOURS = 24.0
 
 
 def session_edge(config: EnvConfig, tape: Tape) -> str:
-    """Return `carry` or `flat`: the setting, else what the instrument asks for."""
-    return config.edge if config.edge is not None else tape.instrument.edge
+    """Return `carry` or `flat`: the setting, else what the instrument asks for.
+
+    Raises:
+        UserError: `flat` where nobody knows when sessions end.
+    """
+    instrument = tape.instrument
+    edge = config.edge if config.edge is not None else instrument.edge
+    key = "instrument.edge" if config.edge is None else "env.edge"
+    require(
+        edge != "flat" or known_hours(instrument.calendar),
+        f"{key}=flat sends positions away before a session ends, which instrument.calendar="
+        f"{instrument.calendar} of {instrument.name} does not tell: name an instrument or set "
+        "instrument.calendar (XNYS, CMES, 24/5, 23/5, 24/7), or use env.edge=carry",
+    )
+    return edge
 
 
 def edge_limits(tape: Tape, edge: str, first: int, last: int) -> tuple[Tensor, Tensor]:

@@ -75,7 +75,7 @@ def trading_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
     Raises:
         KeyError: the calendar is unknown.
     """
-    if calendar == "days" or not len(open_ns):
+    if not known_hours(calendar) or not len(open_ns):
         return None
     first, last = _span(open_ns)
     if calendar == "24/7":
@@ -94,6 +94,11 @@ def trading_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
     return Hours(opens, closes)
 
 
+def known_hours(calendar: str) -> bool:
+    """Tell whether the calendar says when its market trades; `days` counts days, no more."""
+    return calendar != "days"
+
+
 def inside(time_ns: NDArray[np.int64], hours: Hours | None) -> NDArray[np.bool_]:
     """Tell which times lie in an open interval, [time]."""
     if hours is None:
@@ -106,8 +111,9 @@ def next_bars(open_ns: NDArray[np.int64], minutes: int, calendar: str) -> NextBa
     """Return what the timetable announces at the close of each bar.
 
     It reads the bar's own time and the calendar, never another bar. A bar is scheduled where it
-    holds any trading hours. Markets that never close, and those whose hours nobody knows (`days`),
-    have the next bar at once, and sessions that end at midnight UTC.
+    holds any trading hours. Markets that never close have the next bar at once and sessions that
+    end at midnight UTC. So have those whose hours nobody knows (`days`), but there it is a guess:
+    no position may be closed by it (`envs.action.session_edge`).
 
     Args:
         open_ns: opens of the bars, UTC, sorted.

@@ -15,6 +15,7 @@ from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.config import DataConfig, SplitConfig, is_day, iso_time, parse_raw_level
 from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
+from grandmodel.market.hours import known_hours
 from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
 from grandmodel.market.readers.csv import read_csv
 from grandmodel.market.readers.parquet import read_parquet
@@ -131,11 +132,11 @@ def _notes(bars: Bars, config: DataConfig) -> list[str]:
             f"{bars.instrument.tick:g} of {bars.instrument.name}: if the file is adjusted by "
             "ratio, set data.adjustment=ratio"
         )
-    if bars.instrument.calendar == "days" and _longest_gap_hours(bars) > LONG_GAP_HOURS:
+    if not known_hours(bars.instrument.calendar) and _longest_gap_hours(bars) > LONG_GAP_HOURS:
         notes.append(
-            f"{bars.source}: the trading hours of {bars.instrument.name} are not known, so no "
-            "break is foreseen and env.edge=flat closes positions after it: name an instrument, or "
-            "set instrument.calendar"
+            f"{bars.source}: the trading hours of {bars.instrument.name} are not known: "
+            "env.edge=carry refuses no entry before a long break and env.edge=flat is refused, so "
+            "name an instrument or set instrument.calendar (XNYS, CMES, 24/5, 23/5, 24/7)"
         )
     return notes
 

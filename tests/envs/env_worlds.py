@@ -13,7 +13,7 @@ from grandmodel.features.tape import Tape
 from grandmodel.market.instruments import Instrument
 
 HALF_HOUR_NS = 1_800_000_000_000
-PLAIN = Instrument(name="plain", tick=0.25, multiplier=2.0, fee_bps=1.0)
+PLAIN = Instrument(name="plain", tick=0.25, multiplier=2.0, fee_bps=1.0, calendar="24/7")
 SCALE = RewardScale(sd_floor=1e-4, ordinary_drawdown=0.02)
 
 

@@ -194,6 +194,7 @@ def test_size_by_volatility():
 def test_random_orders_against_the_slow_account(edge, size, contracts):
     instrument = Instrument(
         name="ref",
+        calendar="24/7",
         tick=0.25,
         multiplier=2.0,
         commission=1.5,

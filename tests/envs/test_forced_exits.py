@@ -9,11 +9,16 @@ from env_worlds import doubles, hand_tape, segment_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grandmodel.core.checks import UserError
+from grandmodel.core.types import Segment
+from grandmodel.envs.config import EnvConfig
+from grandmodel.evaluation.scripted import Desk
 from grandmodel.features.build import SESSIONS
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
 from grandmodel.market.instruments import Instrument
 
+KNOWN = ("CMES", "XNYS", "23/5", "24/7", "planted")
 HALF_HOUR = np.timedelta64(30, "m")
 # Thanksgiving, half a day on the Friday after it, a weekend
 HALF_HOURS = np.arange(np.datetime64("2024-11-26"), np.datetime64("2024-12-04"), HALF_HOUR)
@@ -42,13 +47,18 @@ def positions(tape, edge, targets):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    calendar=st.sampled_from(["CMES", "XNYS", "23/5", "24/7", "planted", "days"]),
-    edge=st.sampled_from(["flat", "carry"]),
+    market=st.sampled_from(
+        [
+            *[(name, edge) for name in KNOWN for edge in ("flat", "carry")],
+            ("days", "carry"),
+        ]
+    ),
     cut=st.floats(0.05, 0.95),
     hole=st.integers(1, 120),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_bars_that_go_missing_change_no_earlier_position(calendar, edge, cut, hole, seed):
+def test_bars_that_go_missing_change_no_earlier_position(market, cut, hole, seed):
+    calendar, edge = market
     opens = scheduled_half_hours(calendar)
     last = max(2, int(cut * len(opens)))
     targets = np.repeat(np.random.default_rng(seed).integers(-1, 2, len(opens)), 7)
@@ -76,6 +86,20 @@ def test_entries_wait_over_a_weekend_that_the_bars_do_not_show():
     tape = calendar_tape(np.append(opens, opens[-1:] + np.timedelta64(4, "h")), "CMES")
     assert positions(tape, "carry", [0, 0, 1]) == [0, 0, 0]
     assert positions(tape, "carry", [0, 1, 1]) == [0, 1, 0]  # the segment ends
+
+
+def test_flat_is_refused_where_nobody_knows_when_a_session_ends():
+    opens = scheduled_half_hours("XNYS")  # nights that calendar `days` does not know of
+    rule = r"env.edge=flat .* instrument.calendar=days of x .*: name an instrument or set"
+    with pytest.raises(UserError, match=rule):
+        segment_env(calendar_tape(opens, "days"), edge="flat")
+    with pytest.raises(UserError, match=rule):
+        Desk(calendar_tape(opens, "days"), [Segment(0, len(opens))], EnvConfig(edge="flat"))
+    tape = calendar_tape(opens, "days")
+    asked = replace(tape, instrument=replace(tape.instrument, edge="flat"))
+    with pytest.raises(UserError, match=r"instrument.edge=flat sends positions away"):
+        segment_env(asked)
+    assert positions(asked, "carry", [1] * 40) == [1] * 40  # nights and all
 
 
 def test_a_hole_that_nobody_announced_refuses_no_entry():

@@ -164,6 +164,8 @@ def test_breaks_of_unknown_hours_are_not_foreseen(path: Path, tmp_path: Path) ->
     weekdays = FRAME[FRAME.timestamp.dt.dayofweek < 5]
     weekdays.to_parquet(tmp_path / "weekdays_5m.parquet")
     (note,) = load_dataset(config_of(tmp_path / "weekdays_5m.parquet"), KNOWN, 97).notes
+    assert "env.edge=carry refuses no entry" in note
+    assert "env.edge=flat is refused" in note
     assert "instrument.calendar" in note
     weekdays.to_parquet(tmp_path / "ES_5m.parquet")
     assert load_dataset(config_of(tmp_path / "ES_5m.parquet"), KNOWN, 97).notes == ()

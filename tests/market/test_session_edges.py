@@ -10,7 +10,7 @@ from market_makers import flat_bars, grid, utc_ns
 
 from grandmodel.core.clock import MINUTE_NS
 from grandmodel.market.calendar import SessionTable, session_table
-from grandmodel.market.hours import inside, next_bars, session_dates, trading_hours
+from grandmodel.market.hours import inside, known_hours, next_bars, session_dates, trading_hours
 from grandmodel.market.instruments import CALENDARS, Instrument
 
 # Thanksgiving 2024 and the Friday after it, when stocks and index futures stop early
@@ -143,6 +143,15 @@ def test_next_bars_equal_a_plain_loop(calendar: str, minutes: int) -> None:
         assert found.ends_session[index] == (later > today)
 
 
+def test_days_foresee_no_night_so_nobody_may_be_flat_by_them() -> None:
+    assert [name for name in CALENDARS if not known_hours(name)] == ["days"]
+    opens = [f"2024-03-{day} {hour}:30" for day in ("07", "08") for hour in range(14, 20)]
+    table = at("days", 60, *opens)
+    assert not table.break_ahead_hours.any()
+    assert table.break_hours.max() > 17.0
+    assert not table.edge_ahead[5]  # the last bar of the day has nothing to tell
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     calendar=st.sampled_from(CALENDARS),
@@ -167,7 +176,7 @@ def test_no_later_bar_changes_anything_before(
         np.testing.assert_array_equal(now, then, err_msg=field.name)
 
 
-@pytest.mark.parametrize("calendar", CALENDARS)
+@pytest.mark.parametrize("calendar", [name for name in CALENDARS if known_hours(name)])
 def test_every_session_ends_flat_where_no_bar_is_missing(calendar: str) -> None:
     opens = week_of(calendar, 30)
     table = session_table(flat_bars(opens, 30, Instrument(name="x", calendar=calendar)))
@@ -177,5 +186,8 @@ def test_every_session_ends_flat_where_no_bar_is_missing(calendar: str) -> None:
     ends = np.flatnonzero(np.diff(table.session))
     assert len(ends) >= 4
     assert not held[ends].any()
+    nights = np.flatnonzero(table.break_hours > 1.0) - 1
+    assert calendar in ("24/7", "24/5", "23/5", "planted") or len(nights) >= 4
+    assert not held[nights].any()
     begins = np.flatnonzero(table.scheduled[1:] & (np.diff(table.session) != 0)) + 1
     assert held[begins].all()
