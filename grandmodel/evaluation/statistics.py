@@ -18,6 +18,8 @@ from grandmodel.evaluation.trades import RoundTrips
 
 MINIMUM_BLOCK = 10
 MINIMUM_DRAWDOWN_BLOCK = 20
+MINIMUM_BLOCKS = 6  # with fewer, resamples repeat one another and their spread says too little
+MINIMUM_SESSIONS = MINIMUM_BLOCKS * MINIMUM_BLOCK  # no interval below
 BAND_METRICS = ("max_drawdown", "win_rate", "profit_factor")  # coverage is not promised
 BAND_LABEL = "resampling band"
 TAIL = 0.025
@@ -52,7 +54,10 @@ def automatic_block(net: NDArray[np.float64]) -> float:
 
 
 def block_sessions(sessions: SessionRows, trips: RoundTrips) -> int:
-    """Block length: max(10 sessions, 2 x median holding, automatic length of the returns)."""
+    """Block length: max(10 sessions, 2 x median holding, automatic length of the returns).
+
+    At most a sixth of the shortest path, but never below 10 sessions.
+    """
     automatic = [
         automatic_block(sessions.net[sessions.rows_of(index)])
         for index in range(len(sessions.paths))
@@ -61,8 +66,14 @@ def block_sessions(sessions: SessionRows, trips: RoundTrips) -> int:
     if len(trips) and len(sessions):
         rows_per_session = sessions.sums[:, 0].mean()
         holding = 2.0 * float(np.median(trips.bars_held)) / rows_per_session
-    longest = max([MINIMUM_BLOCK, holding, float(np.median(automatic)) if automatic else 1.0])
-    return int(np.ceil(longest))
+    wanted = max([holding, float(np.median(automatic)) if automatic else 1.0])
+    most = shortest_path(sessions) // MINIMUM_BLOCKS
+    return max(MINIMUM_BLOCK, min(int(np.ceil(wanted)), most))
+
+
+def shortest_path(sessions: SessionRows) -> int:
+    """Sessions of the path that has fewest."""
+    return int(np.diff(sessions.path_first).min(initial=len(sessions)))
 
 
 def block_starts(
@@ -121,10 +132,11 @@ def resampled_metrics(
 def intervals(measured: Measured, *, draws: int, seed: int) -> dict[str, Interval]:
     """95 % intervals of the metrics; those of BAND_METRICS are bands without promised coverage.
 
-    A figure that is undefined, or undefined in more than a tenth of the resamples, has none.
+    A figure that is undefined, or undefined in more than a tenth of the resamples, has none; no
+    figure has one where a path has fewer than MINIMUM_SESSIONS.
     """
     sessions = measured.sessions
-    if not len(sessions):
+    if shortest_path(sessions) < MINIMUM_SESSIONS:
         return {}
     block = block_sessions(sessions, measured.trips)
     per_year = measured.sessions_per_year
@@ -166,7 +178,7 @@ def pooled(sessions: SessionRows) -> SessionRows:
 
 
 def sharpe_interval(measured: Measured, *, draws: int, seed: int) -> Interval:
-    """95 % interval of the Sharpe ratio of the pooled sessions."""
+    """95 % interval of the Sharpe ratio of the pooled sessions; NaN below MINIMUM_SESSIONS."""
     sessions = pooled(measured.sessions)
     block = block_sessions(measured.sessions, measured.trips)
     drawn = _sharpe_draws(
@@ -179,7 +191,8 @@ def sharpe_interval(measured: Measured, *, draws: int, seed: int) -> Interval:
 def sharpe_difference(own: Measured, other: Measured, *, draws: int, seed: int) -> Difference:
     """Paired difference of Sharpe ratios, both drawn with the same blocks.
 
-    Sharpe ratios are returns at equal volatility: both tracks are compared at one risk.
+    Sharpe ratios are returns at equal volatility: both tracks are compared at one risk. Bounds
+    are NaN below MINIMUM_SESSIONS.
     """
     if not np.array_equal(own.sessions.session, other.sessions.session):
         raise ValueError("a paired difference needs two tracks over the same sessions")
@@ -198,7 +211,8 @@ def _sharpe_draws(
 ) -> NDArray[np.float64]:
     """Sharpe ratios of resampled rows of ``net`` [track, session], [track, draw]."""
     length = net.shape[1]
-    block = max(1, min(block, length))
+    if length < MINIMUM_SESSIONS:
+        return np.full((len(net), draws), np.nan)
     generator = numpy_stream(seed, f"bootstrap/{block}")
     starts = block_starts(generator, length, block, draws)
     return _block_sharpes(starts, block, net) * np.sqrt(sessions_per_year)

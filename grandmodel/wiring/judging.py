@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule
 from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.ledger import Ledger
-from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
+from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.page import ReportData, write_report
 from grandmodel.evaluation.report.tables import openings_text
@@ -104,8 +104,8 @@ class Judging:
                     **self._figures(found),
                     **self.rivals.settings[name],
                     "sharpe_difference": differences[name].value,
-                    "sharpe_difference_ci_low": differences[name].low,
-                    "sharpe_difference_ci_high": differences[name].high,
+                    "sharpe_difference_ci_low": number(differences[name].low),
+                    "sharpe_difference_ci_high": number(differences[name].high),
                 }
                 for name, found in self.rivals.baselines.items()
             },

@@ -15,7 +15,7 @@ from grandmodel.evaluation.track import Market
 
 @pytest.fixture(scope="module")
 def result():
-    tape = fake_tape(500, paths=2)
+    tape = fake_tape(6_000, paths=2)
     market = Market.of(tape)
     judge = Judge(tape, halves(tape), EnvConfig(), [JudgeRule("challenger", 0.38)], detail=True)
     judgement = judge(fake_team())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import fake_tape
@@ -88,10 +90,28 @@ def test_bands_are_labelled(measured):
 def test_blocks_are_at_least_ten_sessions_and_twice_the_holding(measured):
     found, _ = measured
     assert block_sessions(found.sessions, found.trips) >= 10
-    from dataclasses import replace
+    slow = replace(found.trips, bars_held=np.full(len(found.trips), 46 * 10))
+    assert block_sessions(found.sessions, slow) >= 20
 
-    slow = replace(found.trips, bars_held=np.full(len(found.trips), 46 * 12))
-    assert block_sessions(found.sessions, slow) >= 23
+
+def test_a_position_held_to_the_end_still_leaves_six_blocks(measured):
+    found, _ = measured
+    held = replace(found.trips, bars_held=np.full(len(found.trips), 5_999))
+    assert block_sessions(found.sessions, held) == len(found.sessions) // 6
+    one_trip = replace(found, trips=held)
+    low, high = (getattr(sharpe_interval(one_trip, draws=300, seed=0), k) for k in ("low", "high"))
+    assert high - low > 0.5
+
+
+def test_too_few_sessions_have_no_interval(measured):
+    found, _ = measured
+    noise = np.random.default_rng(2).normal(0.0, 0.01, 60)
+    few, enough = (replace(found, sessions=rows_of(noise[:n])) for n in (59, 60))
+    assert intervals(few, draws=200, seed=0) == {}
+    assert np.isnan(sharpe_interval(few, draws=200, seed=0).low)
+    assert np.isnan(sharpe_difference(few, few, draws=200, seed=0).low)
+    assert "sharpe" in intervals(enough, draws=200, seed=0)
+    assert np.isfinite(sharpe_interval(enough, draws=200, seed=0).low)
 
 
 def test_automatic_length_is_longer_where_returns_persist():
