@@ -1,7 +1,9 @@
-"""Whether a stretch of tape holds enough synergies to learn from."""
+"""Whether a stretch of tape holds enough to learn from: synergies, columns that move."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+
+import torch
 
 from grandmodel.features.tape import Tape
 from grandmodel.market.splits import Span
@@ -30,3 +32,17 @@ def without_synergies(tape: Tape) -> Tape:
     features = tape.features.clone()
     features[:, tape.column_indices(SYNERGY_COLUMNS)] = 0.0
     return replace(tape, features=features)
+
+
+def constant_columns(tape: Tape, spans: Sequence[Span], columns: Sequence[str]) -> list[str]:
+    """Return those of ``columns`` that never change over the rows of ``spans``."""
+    starts = [tape.path_start(span.path) for span in spans]
+    rows = [
+        tape.features[start + span.start : start + span.stop, tape.column_indices(columns)]
+        for start, span in zip(starts, spans, strict=True)
+    ]
+    if not rows:
+        return []
+    shown = torch.cat(rows)
+    still = (shown == shown[0]).all(dim=0)
+    return [name for name, constant in zip(columns, still.tolist(), strict=True) if constant]

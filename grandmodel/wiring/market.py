@@ -15,6 +15,8 @@ from grandmodel.evaluation.overlap import DayPrints, UsedSpan
 from grandmodel.features.build import load_or_build_tape
 from grandmodel.features.evidence import (
     LEAST_SYNERGIES,
+    SYNERGY_COLUMNS,
+    constant_columns,
     count_synergies,
     has_evidence,
     without_synergies,
@@ -196,6 +198,7 @@ def stage_of(
         f"{', '.join(tape.columns)}",
     )
     train = dataset.splits.get("train", ())
+    dataset = replace(dataset, notes=(*dataset.notes, *_still(tape, train, columns)))
     if synergies is None:
         synergies = dataset.synthetic or not train or has_evidence(tape, train)
     if synergies:
@@ -209,3 +212,15 @@ def stage_of(
         )
     dataset = replace(dataset, notes=(*dataset.notes, note))
     return Stage(dataset, without_synergies(tape), synergies_seen=False)
+
+
+def _still(tape: Tape, train: Sequence[Span], columns: Sequence[str]) -> list[str]:
+    """Return the note that names columns from which nothing can be learned."""
+    asked = [name for name in columns if name not in SYNERGY_COLUMNS]
+    still = constant_columns(tape, train, asked) if train else []
+    if not still:
+        return []
+    return [
+        f"columns that agents read never change in the training bars: {', '.join(still)}; "
+        "nothing can be learned from them (too few bars, or bars without volume)"
+    ]

@@ -8,7 +8,12 @@ from grandmodel.features import build
 from grandmodel.features.build import build_tape, load_or_build_tape
 from grandmodel.features.cache import cache_key, source_hash
 from grandmodel.features.config import FeatureConfig, MlmiConfig
-from grandmodel.features.evidence import count_synergies, has_evidence, without_synergies
+from grandmodel.features.evidence import (
+    constant_columns,
+    count_synergies,
+    has_evidence,
+    without_synergies,
+)
 from grandmodel.market.bars import Bars
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.instruments import Instrument
@@ -114,3 +119,15 @@ def test_synergies_are_counted_in_the_spans_and_can_be_taken_out(dataset):
     silent = without_synergies(tape)
     assert count_synergies(silent, [Span(0, 0, 900), Span(1, 0, 750)]) == 0
     assert torch.equal(silent.column("mmd_score"), tape.column("mmd_score"))
+
+
+def test_columns_that_never_move_are_named(dataset):
+    tape = build_tape(dataset, FeatureConfig())
+    for name in ("still", "late"):
+        tape = tape.with_column(name, torch.full((len(tape),), 3.0))
+    tape.features[1600, tape.columns.index("late")] = 4.0  # row 700 of the second path
+    asked = ("still", "momentum_20", "late")
+    spans = [Span(0, 600, 900), Span(1, 600, 700)]
+    assert constant_columns(tape, spans, asked) == ["still", "late"]
+    assert constant_columns(tape, [*spans, Span(1, 700, 750)], asked) == ["still"]
+    assert constant_columns(tape, [], asked) == []
