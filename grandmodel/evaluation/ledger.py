@@ -6,7 +6,7 @@ Source: ``docs/definitions.md``, Trials and the ledger.
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BufferedRandom
@@ -19,6 +19,7 @@ from scipy import stats
 
 from grandmodel.core.checks import require
 from grandmodel.core.files import atomic_path
+from grandmodel.evaluation.overlap import UsedSpan, overlapping
 
 RETURNS_FOLDER = "ledger_returns"
 NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
@@ -45,7 +46,7 @@ class Trial:
     """What makes two results the same trial: deciding settings, bars, split and seed."""
 
     config: str  # hash of the settings that can change a result
-    data: str  # fingerprint of the bars
+    data: str  # fingerprint of the bars alone
     split: str
     seed: int
 
@@ -115,7 +116,7 @@ class Ledger:
         *,
         close_time_ns: NDArray[np.int64],
         run: str,
-        opens_test: bool = False,
+        opened: Sequence[UsedSpan] = (),
         **facts: Any,
     ) -> dict[str, Any]:
         """Append one line and store the returns; return the line.
@@ -126,18 +127,19 @@ class Ledger:
             net: net return of each session, fraction, [session].
             close_time_ns: close of each session's last bar, [session].
             run: folder of the result.
-            opens_test: whether bars of a sealed test split were looked at.
+            opened: bars of a sealed test split that were looked at.
             **facts: anything else worth keeping (JSON values).
         """
         line = {
             "kind": kind,
             "trial": trial.key,
             **asdict(trial),
-            "opens_test": opens_test,
+            "opens_test": bool(opened),
             "run": run,
             **asdict(moments(net)),
             "returns": f"{RETURNS_FOLDER}/{trial.key}.npz",
             **facts,
+            "opened": [span.as_record() for span in opened],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked() as file:
@@ -178,17 +180,17 @@ class Ledger:
             }
         )
 
-    def openings(self, data: str) -> int:
-        """Count how often the test split of the bars ``data`` was opened, repeats included.
+    def openings(self, sealed: Sequence[UsedSpan]) -> int:
+        """Count how often bars of the ``sealed`` spans were looked at, repeats included.
 
-        A backtest on some of these bars has a fingerprint of its own; its line names the bars
-        whose seal it broke as ``sealed``.
+        The bars themselves are compared: other costs, another cut of the file or another name
+        for it break the same seal.
         """
-        return sum(
-            bool(line["opens_test"])
+        opened = [
+            [UsedSpan.from_record(record) for record in line.get("opened", ())]
             for line in self.lines()
-            if line.get("sealed", line["data"]) == data
-        )
+        ]
+        return sum(any(overlapping(span, spans) for span in sealed) for spans in opened)
 
     def returns(self, trial: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Session closes and net session returns of a trial, both [session]."""

@@ -143,9 +143,15 @@ def refusal(wanted: UsedSpan, used: Iterable[UsedSpan], key: str = "allow_overla
     )
 
 
-def opens_test(wanted: UsedSpan, used: Iterable[UsedSpan]) -> bool:
-    """Whether ``wanted`` holds bars of a sealed test split."""
-    return any(span.use == "test" for span in overlapping(wanted, used))
+def sealed_spans(used: Iterable[UsedSpan]) -> tuple[UsedSpan, ...]:
+    """Return the spans that are sealed test parts."""
+    return tuple(span for span in used if span.use == "test")
+
+
+def opened_test(wanted: Iterable[UsedSpan], used: Iterable[UsedSpan]) -> tuple[UsedSpan, ...]:
+    """Return those of ``wanted`` that hold bars of a sealed test split."""
+    sealed = sealed_spans(used)
+    return tuple(span for span in wanted if overlapping(span, sealed))
 
 
 def _day(time_ns: int) -> str:

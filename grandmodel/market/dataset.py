@@ -1,7 +1,8 @@
 """A dataset: the bars of one or more paths and which of them train, select and judge."""
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -39,18 +40,53 @@ class Dataset:
         return self.paths[0].bars.instrument
 
     @property
+    def bars_fingerprint(self) -> str:
+        """SHA-256 of the bars alone, hexadecimal: what they cost or are called does not enter."""
+        prints = [bars.fingerprint for path in self.paths for bars in _clocks(path)]
+        return _digest([len(self.paths), *prints])
+
+    @property
+    def inputs_fingerprint(self) -> str:
+        """SHA-256 of bars, kind of volume and extra columns: what a team reads, hexadecimal."""
+        kinds = [bars.volume_kind for path in self.paths for bars in _clocks(path)]
+        extra = {
+            name: [hashlib.sha256(np.ascontiguousarray(it).tobytes()).hexdigest() for it in columns]
+            for name, columns in self.extra.items()
+        }
+        return _digest([self.bars_fingerprint, kinds, extra])
+
+    @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that a tape is made of: bars, their kind, instrument, extra columns."""
-        digest = hashlib.sha256()
-        for path in self.paths:
-            for bars in (path.bars, path.finest):
-                if bars is None:
-                    digest.update(b"-")
-                    continue
-                facts = (bars.fingerprint, bars.volume_kind, bars.adjustment, bars.instrument)
-                digest.update(repr(facts).encode())
-        for name, columns in sorted(self.extra.items()):
-            digest.update(name.encode())
-            for values in columns:
-                digest.update(np.ascontiguousarray(values).tobytes())
-        return digest.hexdigest()
+        """SHA-256 of all that a tape is made of: inputs, adjustment, instrument, hexadecimal."""
+        understood = [bars.adjustment for path in self.paths for bars in _clocks(path)]
+        return _digest([self.inputs_fingerprint, understood, instrument_facts(self.instrument)])
+
+
+def instrument_facts(instrument: Instrument) -> dict[str, Any]:
+    """Return the facts of an instrument that differ from the defaults, as JSON values.
+
+    Defaults are left out, so that a later version that knows more facts says the same of an
+    instrument that has none of them.
+    """
+    found = {
+        fact.name: getattr(instrument, fact.name)
+        for fact in fields(instrument)
+        if getattr(instrument, fact.name) != fact.default
+    }
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: item for key, item in asdict(value).items() if item is not None}
+    return value
+
+
+def _clocks(path: MarketPath) -> list[Bars]:
+    return [path.bars] if path.finest is None else [path.bars, path.finest]
+
+
+def _digest(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.decision.challenger import LITERAL_GATE
-from grandmodel.evaluation.overlap import UsedSpan, opens_test, refusal
+from grandmodel.evaluation.overlap import UsedSpan, opened_test, refusal, sealed_spans
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.hardware import use_hardware
@@ -21,9 +21,10 @@ from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_config import RunCommand, from_run
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
+from grandmodel.wiring.same import require_same_bars, told_changes
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
-from grandmodel.wiring.train import load_subject, require_same_bars, say_where_it_never_trades
+from grandmodel.wiring.train import load_subject, say_where_it_never_trades
 
 EVALUATE_OPTIONS: dict[str, object] = {"split": "test", "hydra.run.dir": None}
 BACKTEST_OPTIONS: dict[str, object] = {"allow_overlap": False, "hydra.run.dir": None}
@@ -56,7 +57,12 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
     )
     require_same_bars(command.source, stage, "run")
     _require_unseen(command.source, stage, split)
-    return _judge(command, config, stage, own_split("evaluate", config, stage, split), console)
+    occasion = own_split("evaluate", config, stage, split)
+    changes = told_changes(command.source, stage)
+    if changes:
+        note = f"judged as another instrument than the run was trained on{changes}"
+        occasion = replace(occasion, notes=(*occasion.notes, note))
+    return _judge(command, config, stage, occasion, console)
 
 
 def _require_unseen(source: RunFolder, stage: Stage, split: str) -> None:
@@ -84,13 +90,13 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
     wanted = stage.used("test", command.source.path.name)
     used = [UsedSpan.from_record(record) for record in facts.get("used", [])]
     notes: tuple[str, ...] = ()
-    opened = False
+    opened: tuple[UsedSpan, ...] = ()
     if not stage.dataset.synthetic:
         refused = [found for span in wanted if (found := refusal(span, used)) is not None]
         if refused and not command.options["allow_overlap"]:
             raise UserError(refused[0])
         notes = tuple(refused)
-        opened = any(opens_test(span, used) for span in wanted)
+        opened = opened_test(wanted, used)
     occasion = Occasion(
         kind="backtest",
         split="backtest",
@@ -98,8 +104,8 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
             stage.segments("test", config.evaluation.segments_for(stage.dataset.synthetic))
         ),
         ma_pair=_trained_pair(command.source),
-        opens_test=opened,
-        sealed=str(facts.get("data_fingerprint", "")),
+        opened=opened,
+        sealed=sealed_spans(used),
         chosen_here=bool(notes),
         notes=notes,
     )
@@ -137,6 +143,8 @@ def _judge(
     facts = source.read_run_json()
     check_rules(config, stage.dataset.instrument)
     show_quality(stage.dataset, console)
+    for note in occasion.notes:
+        console.print(f"note: {note}", markup=False, style="yellow")
     with fresh_folder(_own_path(command, config, occasion.kind)) as folder:
         device = use_hardware(config.trainer, folder, resume=False)
         stage = stage.to(device)
@@ -145,7 +153,11 @@ def _judge(
         subject = replace(subject, gate=_gate(config, subject.gate))
         judging = Judging(config, stage, subject, occasion)
         folder.write_run_json(
-            judged_run=str(source.path), seed=config.seed, split=occasion.split, **stage.facts()
+            judged_run=str(source.path),
+            seed=config.seed,
+            split=occasion.split,
+            notes=list(occasion.notes),
+            **stage.facts(),
         )
         save_quality(stage.dataset, folder.path)
         judging.write(folder.path, command.config)

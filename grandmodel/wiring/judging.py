@@ -217,10 +217,9 @@ class Judging:
             sessions.net,
             close_time_ns=sessions.close_time_ns,
             run=str(folder),
-            opens_test=self.occasion.opens_test,
+            opened=self.occasion.opened,
             sharpe=self.metrics["sharpe"],
             verdict=self.metrics["verdict"],
-            sealed=self.occasion.sealed,
         )
         self.metrics["test_openings"] = ledger.openings(self.occasion.sealed)
 

@@ -23,7 +23,7 @@ from grandmodel.features.evidence import (
 )
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
-from grandmodel.market.dataset import Dataset
+from grandmodel.market.dataset import Dataset, instrument_facts
 from grandmodel.market.instruments import Instrument, instrument_for
 from grandmodel.market.load import load_dataset
 from grandmodel.market.splits import WARMUP_BARS, Span, cut_segments
@@ -96,6 +96,8 @@ class Stage:
         """Return what ``run.json`` says about the bars."""
         bars = self.dataset.paths[0].bars
         return {
+            "bars_fingerprint": self.dataset.bars_fingerprint,
+            "inputs_fingerprint": self.dataset.inputs_fingerprint,
             "data_fingerprint": self.dataset.fingerprint,
             "data_source": bars.source,
             "first_bar": str(bars.open_time_ns[:1].astype("datetime64[ns]")[0]),
@@ -103,6 +105,7 @@ class Stage:
             "volume_kind": bars.volume_kind,
             "adjustment": bars.adjustment,
             "instrument": self.dataset.instrument.summary(),
+            "instrument_facts": instrument_facts(self.dataset.instrument),
             "data_notes": list(self.dataset.notes),
         }
 

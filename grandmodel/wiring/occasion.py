@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from grandmodel.core.types import Segment
 from grandmodel.evaluation.calibration import Validator
+from grandmodel.evaluation.overlap import UsedSpan
 from grandmodel.systems.team import Team
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.schema import TrainConfig
@@ -31,8 +32,8 @@ class Occasion:
     kind: str  # train | evaluate | backtest
     split: str
     segments: tuple[Segment, ...]
-    opens_test: bool
-    sealed: str  # fingerprint of the bars whose test split that is
+    opened: tuple[UsedSpan, ...]  # bars of a sealed test split among them
+    sealed: tuple[UsedSpan, ...]  # the test split whose openings are told
     chosen_here: bool  # checkpoint or gate was chosen on these bars
     tuned_on: tuple[Segment, ...] = ()  # where the moving-average cross is tuned
     ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
@@ -44,13 +45,14 @@ def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occas
     """Return the occasion of judging a run on a split of its own bars."""
     synthetic = stage.dataset.synthetic
     count = config.evaluation.segments_for(synthetic)
+    sealed = () if synthetic else tuple(stage.used("test", ""))
     return Occasion(
         kind=kind,
         split=split,
         segments=tuple(stage.segments(split, count)),
         tuned_on=tuple(stage.segments("validation", count)),
-        opens_test=split == "test" and not synthetic,
-        sealed=stage.dataset.fingerprint,
+        opened=sealed if split == "test" else (),
+        sealed=sealed,
         chosen_here=split == "validation",
         references=synthetic,
     )

@@ -26,6 +26,7 @@ from grandmodel.wiring.occasion import Subject, build_validator, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.same import require_same_market
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.start import Start, read_start
 from grandmodel.wiring.system import (
@@ -68,7 +69,7 @@ def run_training(
     check_logger(config.logger)
     training = _prepare(config, device, console)
     if resume:
-        require_same_bars(folder, training.stage, "resume")
+        require_same_market(folder, training.stage, "resume")
     else:
         folder.write_run_json(**_facts(training, folder))
         save_quality(training.stage.dataset, folder.path)
@@ -203,21 +204,6 @@ def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
     synthetic = stage.dataset.synthetic
     split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
     return Judging(config, stage, subject, own_split("train", config, stage, split))
-
-
-def require_same_bars(folder: RunFolder, stage: Stage, key: str) -> None:
-    """Refuse to go on with a run whose bars are no longer the same.
-
-    Raises:
-        UserError: the fingerprint differs from that in ``run.json``.
-    """
-    known = folder.read_run_json().get("data_fingerprint")
-    require(
-        known == stage.dataset.fingerprint,
-        f"{key}={folder.path}: the bars are not those that the run was made from (their "
-        "fingerprint differs); restore the file and its data.* settings, or judge the run on "
-        "other bars with backtest.py",
-    )
 
 
 def say_where_it_never_trades(subject: Subject, console: Console) -> None:

@@ -19,11 +19,12 @@ def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: st
     settings = OmegaConf.to_container(config, resolve=True)
     assert isinstance(settings, dict)  # noqa: S101 - narrows the type of a mapping
     given = {str(key): value for key, value in settings.items()}
+    given["instrument"] = dataset.fingerprint  # costs as they were found, not as they were given
     if start_weights is not None:
         given["init_from"] = start_weights
     return Trial(
         config=config_hash(given),
-        data=dataset.fingerprint,
+        data=dataset.bars_fingerprint,
         split=split,
         seed=int(given["seed"]),
     )

@@ -6,6 +6,7 @@ import pytest
 
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.ledger import Ledger, Trial, config_hash, moments
+from grandmodel.evaluation.overlap import UsedSpan
 
 DAY = 86_400_000_000_000
 NET = np.array([0.01, -0.02, 0.03])
@@ -29,17 +30,18 @@ def test_a_repeat_adds_a_line_but_no_trial(tmp_path):
 
 def test_every_opening_of_the_test_split_counts(tmp_path):
     ledger = Ledger(tmp_path / "ledger.jsonl")
-    assert ledger.openings("d") == 0
-    for opens in (True, True, False):
-        ledger.append("evaluate", trial(), NET, close_time_ns=CLOSES, run="r", opens_test=opens)
-    assert ledger.openings("d") == 2
-    assert ledger.openings("other") == 0
-    elsewhere = trial(data="a part of d")
-    ledger.append(
-        "backtest", elsewhere, NET, close_time_ns=CLOSES, run="r", opens_test=True, sealed="d"
-    )
-    assert ledger.openings("d") == 3
-    assert ledger.openings("a part of d") == 0
+    sealed = [UsedSpan("NQ", 100 * DAY, 150 * DAY, "test")]
+    assert ledger.openings(sealed) == 0
+    for opened in (sealed, sealed, ()):
+        ledger.append("evaluate", trial(), NET, close_time_ns=CLOSES, run="r", opened=opened)
+    assert [line["opens_test"] for line in ledger.lines()] == [True, True, False]
+    assert ledger.openings(sealed) == 2
+    assert ledger.openings([UsedSpan("ES", 100 * DAY, 150 * DAY, "test")]) == 0
+    elsewhere, part = trial(data="a part of d"), [UsedSpan("NQ", 140 * DAY, 200 * DAY, "test")]
+    ledger.append("backtest", elsewhere, NET, close_time_ns=CLOSES, run="r", opened=part)
+    assert ledger.openings(sealed) == 3
+    assert ledger.openings(part) == 3
+    assert ledger.openings([UsedSpan("NQ", 150 * DAY, 200 * DAY, "test")]) == 1
 
 
 def test_a_line_holds_moments_and_the_returns_lie_beside(tmp_path):

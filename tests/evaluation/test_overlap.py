@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from grandmodel.evaluation.overlap import DayPrints, UsedSpan, opens_test, refusal
+from grandmodel.evaluation.overlap import DayPrints, UsedSpan, opened_test, refusal
 from grandmodel.market.bars import Bars
 from grandmodel.market.instruments import Instrument
 
@@ -32,8 +32,8 @@ def test_overlapping_bars_are_refused_in_one_sentence():
 
 def test_bars_of_the_test_split_count_as_an_opening():
     used = [span(0, 100), span(120, 150, "test")]
-    assert opens_test(span(149, 200, "backtest"), used)
-    assert not opens_test(span(150, 200, "backtest"), used)
+    wanted = [span(149, 200, "backtest"), span(150, 200, "backtest")]
+    assert opened_test(wanted, used) == (wanted[0],)
 
 
 def test_spans_survive_the_record():
@@ -72,7 +72,7 @@ def test_the_same_bars_under_another_name_are_refused():
     assert "used for training" in said
     assert refusal(used(renamed, 25, 40), trained) is not None
     assert refusal(used(renamed, 30, 40), trained) is None
-    assert opens_test(used(renamed, 30, 40), trained)
+    assert opened_test([used(renamed, 30, 40)], trained)
 
 
 def test_a_part_of_the_bars_is_known_again():

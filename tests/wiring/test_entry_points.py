@@ -129,12 +129,16 @@ def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
     assert "allow_overlap=true" in again.stderr
     assert metrics(own)["test_openings"] == 0
     assert "sealed test split" not in done.stdout
+    costs = "instrument.slippage_bps was 0.5, is 2.0"
     for count, words in enumerate(("opened once", "opened twice"), start=1):
-        done = call("evaluate.py", home, f"run={own}")
+        other = () if count == 1 else ("instrument.slippage_bps=2",)  # another trial, one seal
+        done = call("evaluate.py", home, f"run={own}", *other)
         assert done.returncode == 0, done.stderr
         assert f"sealed test split: {words} so far" in done.stdout
         assert metrics(named(done.stdout, home))["test_openings"] == count
-        assert words in (named(done.stdout, home) / "report.html").read_text()
+        page = (named(done.stdout, home) / "report.html").read_text()
+        assert words in page
+        assert (costs in page) == (costs in done.stdout) == (count == 2)
     renamed = home / "ES_of_somebody.csv"
     shutil.copy(file, renamed)
     again = call("backtest.py", home, f"run={own}", "data=csv", f"data.path={renamed}")

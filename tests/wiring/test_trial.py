@@ -13,10 +13,25 @@ from grandmodel.wiring.trial import trial_of
 def dataset(**instrument) -> Dataset:
     prices = np.full(10, 100.0)
     times = np.arange(10) * 1_800_000_000_000
-    known = Instrument(name="NQ", **{"tick": 0.25, **instrument})
+    known = Instrument(**{"name": "NQ", "tick": 0.25, **instrument})
     return Dataset(
         (MarketPath(Bars(times, prices, prices, prices, prices, prices, 30, known)),), {}
     )
+
+
+@pytest.mark.parametrize(
+    "changed", [{"slippage_ticks": 0.5}, {"edge": "flat"}, {"name": "ES"}], ids=str
+)
+def test_other_costs_are_another_trial_on_the_same_bars(changed: dict) -> None:
+    config = compose("train", [])
+    one = trial_of(config, dataset(), "test", None)
+    other = trial_of(config, dataset(**changed), "test", None)
+    assert one.key != other.key
+    assert one.data == other.data
+
+
+def test_an_instrument_found_by_name_is_the_same_as_one_given() -> None:
+    assert key("instrument=ES") == key()  # the dataset says what it was
 
 
 def key(*overrides: str, start: str | None = None, **instrument) -> str:
