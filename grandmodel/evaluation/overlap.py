@@ -122,10 +122,18 @@ def _overlaps(wanted: UsedSpan, span: UsedSpan) -> bool:
     return wanted.days.shared(span.days, start, end)
 
 
-def refusal(wanted: UsedSpan, used: Iterable[UsedSpan], key: str = "allow_overlap") -> str | None:
+def refusal(
+    wanted: UsedSpan, used: Iterable[UsedSpan], remedy: str, maker: str = "this run"
+) -> str | None:
     """Return the sentence that refuses overlapping bars, or None where nothing overlaps.
 
     Bars of the test split do not refuse (looking at them is counted as an opening instead).
+
+    Args:
+        wanted: the bars to be looked at.
+        used: bars that were used, and for what.
+        remedy: what the user can do; ``{later}`` stands for the first day that is free.
+        maker: who used them.
     """
     found = [span for span in overlapping(wanted, used) if span.use in ("training", "selection")]
     if not found:
@@ -135,11 +143,10 @@ def refusal(wanted: UsedSpan, used: Iterable[UsedSpan], key: str = "allow_overla
     uses = " and ".join(dict.fromkeys(span.use for span in found))
     names = sorted({span.instrument for span in found} - {wanted.instrument})
     known_as = f" (known to this run as {', '.join(names)})" if names else ""
-    later = _day_after(max(span.end_ns for span in found))
+    later = _first_free_day(max(span.end_ns for span in found))
     return (
         f"bars of {wanted.instrument}{known_as} from {_day(start)} to {_day(end)} were used for "
-        f"{uses} of this run: give data.start={later} or later, or {key}=true to look "
-        "all the same"
+        f"{uses} of {maker}: {remedy.format(later=later)}"
     )
 
 
@@ -158,6 +165,11 @@ def _day(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns / 1e9, tz=UTC).date().isoformat()
 
 
-def _day_after(time_ns: int) -> str:
-    day = np.datetime64(time_ns, "ns").astype("datetime64[D]")
-    return str(day + np.timedelta64(1, "D"))
+def _first_free_day(time_ns: int) -> str:
+    """Return a day whose session begins after a time, on every calendar.
+
+    A session begins on the eve of its day, and on a Monday with the bars of the weekend: two
+    days after the first midnight that follows the time.
+    """
+    midnight = -(-time_ns // DAY_NS)
+    return str(np.datetime64(midnight + 2, "D"))

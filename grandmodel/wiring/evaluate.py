@@ -25,8 +25,13 @@ from grandmodel.wiring.same import require_same_bars, told_changes
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
 from grandmodel.wiring.train import load_subject, say_where_it_never_trades
+from grandmodel.wiring.unseen import BACKTEST_REMEDY, seen_by_run
 
-EVALUATE_OPTIONS: dict[str, object] = {"split": "test", "hydra.run.dir": None}
+EVALUATE_OPTIONS: dict[str, object] = {
+    "split": "test",
+    "allow_overlap": False,
+    "hydra.run.dir": None,
+}
 BACKTEST_OPTIONS: dict[str, object] = {"allow_overlap": False, "hydra.run.dir": None}
 
 
@@ -56,29 +61,14 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
         columns=read_columns(config),
     )
     require_same_bars(command.source, stage, "run")
-    _require_unseen(command.source, stage, split)
-    occasion = own_split("evaluate", config, stage, split)
+    allowed = bool(command.options["allow_overlap"]) or config.allow_overlap
+    seen = seen_by_run(command.source, stage, split, allowed=allowed)
+    occasion = own_split("evaluate", config, stage, split).seen_before(seen[split])
     changes = told_changes(command.source, stage)
     if changes:
         note = f"judged as another instrument than the run was trained on{changes}"
         occasion = replace(occasion, notes=(*occasion.notes, note))
     return _judge(command, config, stage, occasion, console)
-
-
-def _require_unseen(source: RunFolder, stage: Stage, split: str) -> None:
-    """Refuse a split that now holds bars which the run was made from."""
-    if stage.dataset.synthetic:
-        return
-    used = [UsedSpan.from_record(record) for record in source.read_run_json()["used"]]
-    if split == "validation":
-        used = [span for span in used if span.use != "selection"]
-    for wanted in stage.used(split, source.path.name):
-        found = refusal(wanted, used, key="the run's own data.split")
-        if found is not None:
-            raise UserError(
-                f"split={split} now holds bars that the run was made from: {found}; leave "
-                "data.split, data.start and data.end as they were in the run"
-            )
 
 
 def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
@@ -92,7 +82,7 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
     notes: tuple[str, ...] = ()
     opened: tuple[UsedSpan, ...] = ()
     if not stage.dataset.synthetic:
-        refused = [found for span in wanted if (found := refusal(span, used)) is not None]
+        refused = [found for span in wanted if (found := refusal(span, used, BACKTEST_REMEDY))]
         if refused and not command.options["allow_overlap"]:
             raise UserError(refused[0])
         notes = tuple(refused)

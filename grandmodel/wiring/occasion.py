@@ -1,7 +1,7 @@
 """Who is judged, why and where: what a judgement is given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grandmodel.core.types import Segment
 from grandmodel.evaluation.calibration import Validator
@@ -34,11 +34,17 @@ class Occasion:
     segments: tuple[Segment, ...]
     opened: tuple[UsedSpan, ...]  # bars of a sealed test split among them
     sealed: tuple[UsedSpan, ...]  # the test split whose openings are told
-    chosen_here: bool  # checkpoint or gate was chosen on these bars
+    chosen_here: bool  # weights, checkpoint or gate were made from these bars
     tuned_on: tuple[Segment, ...] = ()  # where the moving-average cross is tuned
     ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
     references: bool = False
     notes: tuple[str, ...] = ()
+
+    def seen_before(self, notes: tuple[str, ...]) -> "Occasion":
+        """Return the occasion told as one whose bars the weights were made from, if they were."""
+        if not notes:
+            return self
+        return replace(self, chosen_here=True, notes=(*self.notes, *notes))
 
 
 def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occasion:

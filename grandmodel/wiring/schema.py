@@ -58,6 +58,7 @@ class TrainConfig(MarketSections):
         "auto"  # which split the end is judged on; auto: test of a planted world, else validation
     )
     init_from: str | None = None  # a run whose weights this one starts from
+    allow_overlap: bool = False  # select and judge on bars that those weights were made from
 
     def __post_init__(self) -> None:
         """Check the keys of the top level."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from grandmodel.core.checks import require
 from grandmodel.envs.reward import Reward
 from grandmodel.evaluation.calibration import Validator
+from grandmodel.evaluation.overlap import UsedSpan
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.learning import checkpoint
 from grandmodel.learning.algorithms.mappo import Mappo
@@ -37,6 +38,7 @@ from grandmodel.wiring.system import (
     read_columns,
     with_needed_features,
 )
+from grandmodel.wiring.unseen import Seen, seen_by_start
 
 VALIDATIONS = 10
 
@@ -120,6 +122,19 @@ def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Tra
     return Training(config, stage, team, reward, collector, learner, validator, start)
 
 
+def _require_unseen(training: Training) -> Seen:
+    """Refuse splits that the start weights were made from; say which they are if allowed.
+
+    Raises:
+        UserError: there are such bars and ``allow_overlap`` is false.
+    """
+    config, start = training.config, training.start
+    if config.init_from is None or start is None:
+        return {}
+    used = [UsedSpan.from_record(record) for record in start.facts.get("used", [])]
+    return seen_by_start(training.stage, used, config.init_from, allowed=config.allow_overlap)
+
+
 def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
     """Facts of the bars and of what they were used for, those of ``init_from`` included."""
     config, stage, start = training.config, training.stage, training.start
@@ -135,6 +150,7 @@ def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
         **stage.facts(),
         "synergies_seen": stage.synergies_seen,
         "sd_floor": training.reward.scale.sd_floor,
+        "seen": _require_unseen(training),
         "start_weights": None if start is None else start.content,
         "used": used,
     }
@@ -203,7 +219,9 @@ def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
     )
     synthetic = stage.dataset.synthetic
     split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
-    return Judging(config, stage, subject, own_split("train", config, stage, split))
+    occasion = own_split("train", config, stage, split)
+    seen = tuple(folder.read_run_json().get("seen", {}).get(split, ()))
+    return Judging(config, stage, subject, occasion.seen_before(seen))
 
 
 def say_where_it_never_trades(subject: Subject, console: Console) -> None:
