@@ -207,8 +207,11 @@ class Bench:
             action, _ = model.predict(flat_observation(view, seen).numpy(), deterministic=True)
             result = env.step(torch.as_tensor(action, dtype=torch.int64) - 1)
             seen = result.observation
-            rows.append((result.equity.numpy(), result.cost.numpy(), result.executed.numpy()))
-        equity, cost, held = (np.stack(column, axis=1)[None] for column in zip(*rows, strict=True))
+            told = (result.equity, result.cost, result.executed, env.quantity)
+            rows.append(tuple(values.numpy() for values in told))
+        equity, cost, held, units = (
+            np.stack(column, axis=1)[None] for column in zip(*rows, strict=True)
+        )
         judged = Judgement(
             segments=tuple(segments),
             rules=("peer",),
@@ -219,6 +222,7 @@ class Bench:
             equity=equity,
             cost=cost,
             position=held.astype(np.int8),
+            quantity=units,
             liquidated=np.zeros(held.shape, np.bool_),
             detail=None,
         )

@@ -34,6 +34,8 @@ class MarketEnv:
     Attributes:
         cost_scale: factor on all costs, may be set between steps.
         bar: int64 [env], row of the last closed bar.
+        quantity: float64 [env], signed units that the last step held over its bar, before a
+            liquidation in it.
         active: bool [env], False where a segment is finished.
         force_flat: bool [env] or None, where the coming decision must leave the account flat.
         no_entry: bool [env] or None, where the coming decision may not open a position.
@@ -65,6 +67,7 @@ class MarketEnv:
         """Start all environments anew: float32 [env, 4] account, int64 [env] the others."""
         self.bar, self._last_bar = self.starts.first(self.n_envs, self.generator)
         self._account = Account(self._terms(), self._table, self.n_envs, self._peak(), self.device)
+        self.quantity = self._account.state.quantity
         zeros = torch.zeros(self.n_envs, dtype=torch.int64, device=self.device)
         block = torch.zeros(self.n_envs, 4, dtype=torch.float32, device=self.device)
         self._look_ahead()
@@ -88,7 +91,7 @@ class MarketEnv:
             self._long_only,
         )
         fill = self._account.step(bar, rows, allowed, self.cost_scale)
-        after = self._account.state
+        after, self.quantity = self._account.state, fill.quantity
         self.bar = bar + active
         reward, net, terms = self.reward(self._facts(before, fill, bar))
         terminated = (after.equity <= 0.0) & active

@@ -46,6 +46,7 @@ class Fill:
     """What happened in one step, per environment."""
 
     executed: Tensor  # int64 [env]: position over the bar, before a liquidation in it
+    quantity: Tensor  # float64 [env]: its signed units
     pnl_gross: Tensor  # float64 [env]
     cost: Tensor  # float64 [env], after the scale
     full_cost: Tensor  # float64 [env], at scale 1
@@ -119,7 +120,7 @@ class Account:
         cost = full_cost * cost_scale
         self.state = self._marked(held, rows)
         pnl_gross = self.state.equity - old.equity + cost
-        return Fill(target, pnl_gross, cost, full_cost, liquidated)
+        return Fill(target, quantity, pnl_gross, cost, full_cost, liquidated)
 
     def _marked(self, held: AccountState, rows: StepRows) -> AccountState:
         """Return the state with equity and drawdown of the new close."""

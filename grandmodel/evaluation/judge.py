@@ -39,12 +39,13 @@ __all__ = ["ARGMAX", "LITERAL", "Judge", "JudgeRule", "gate_rules"]
 
 ROWS_AT_ONCE = 1 << 17  # tape rows whose embeddings are held at a time
 LEAST_STEPS_AT_ONCE = 2_048  # so that few blocks are evaluated twice at the seams
-ACCOUNT_COLUMNS = ("equity", "cost", "position", "liquidated")
+ACCOUNT_COLUMNS = ("equity", "cost", "position", "quantity", "liquidated")
 DETAIL_COLUMNS = ("probabilities", "ensemble", "target", "proceed", "rule")
 DTYPES = {
     "equity": torch.float64,
     "cost": torch.float64,
     "position": torch.int8,
+    "quantity": torch.float64,
     "liquidated": torch.bool,
     "probabilities": torch.float32,
     "ensemble": torch.float32,
@@ -172,7 +173,9 @@ class _Run:
                 said.append((logits, pooled, target, proceed, rule, seen.position, seen.bars_held))
             result = env.step(target)
             self.observation = result.observation
-            accounts.append((result.equity, result.cost, result.executed, result.liquidated))
+            accounts.append(
+                (result.equity, result.cost, result.executed, env.quantity, result.liquidated)
+            )
         columns: dict[str, Tensor] = dict(zip(ACCOUNT_COLUMNS, _stacked(accounts), strict=True))
         if judge.detail:
             columns |= self._told(columns["liquidated"], _stacked(said), _stacked_or_none(edges))
@@ -271,6 +274,7 @@ class _Run:
             equity=turned["equity"],
             cost=turned["cost"],
             position=turned["position"],
+            quantity=turned["quantity"],
             liquidated=turned["liquidated"],
             detail=detail,
         )

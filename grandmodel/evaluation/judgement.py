@@ -45,6 +45,7 @@ class Judgement:
     equity: NDArray[np.float64]  # at the close of the bar after the decision
     cost: NDArray[np.float64]
     position: NDArray[np.int8]  # held over that bar
+    quantity: NDArray[np.float64]  # its signed units
     liquidated: NDArray[np.bool_]
     detail: Detail | None
 
@@ -62,6 +63,7 @@ class Judgement:
         equity = [self.equity[copy, s, :n].copy() for s, n in enumerate(lengths)]
         cost = [self.cost[copy, s, :n].copy() for s, n in enumerate(lengths)]
         position = [self.position[copy, s, :n].copy() for s, n in enumerate(lengths)]
+        quantity = [self.quantity[copy, s, :n].copy() for s, n in enumerate(lengths)]
         liquidated = [self.liquidated[copy, s, :n].copy() for s, n in enumerate(lengths)]
         gross = [
             np.diff(own, prepend=self.capital) + paid
@@ -76,6 +78,7 @@ class Judgement:
             gross,
             cost,
             position,
+            quantity,
             capital=self.capital,
             compounding=self.compounding,
             reason=reason,

@@ -187,9 +187,9 @@ class Desk:
             [money[account.PNL_GROSS, part] for part in parts],
             [money[account.COST, part] for part in parts],
             [marks[account.POSITION, part] for part in parts],
+            [money[account.QUANTITY, part] for part in parts],
             capital=self.env.capital,
             compounding=self.compounding,
-            quantity=[money[account.QUANTITY, part] for part in parts],
             reason=[marks[account.REASON, part] for part in parts],
             liquidated=[marks[account.FORCED, part].astype(np.bool_) for part in parts],
         )

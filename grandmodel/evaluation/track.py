@@ -83,18 +83,14 @@ def track_from_rows(
     pnl_gross: Sequence[NDArray[np.float64]],
     cost: Sequence[NDArray[np.float64]],
     position: Sequence[NDArray[np.int8]],
+    quantity: Sequence[NDArray[np.float64]],
     *,
     capital: float,
     compounding: bool,
-    quantity: Sequence[NDArray[np.float64]] | None = None,
     reason: Sequence[NDArray[np.int8]] | None = None,
     liquidated: Sequence[NDArray[np.bool_]] | None = None,
 ) -> Track:
-    """Join per-segment arrays, each [step], into one track.
-
-    Without ``quantity`` it is told from the account: a bar's gross profit over its price
-    change, which is enough for accounts whose size changes at fills alone.
-    """
+    """Join per-segment arrays, each [step], into one track."""
     lengths = [len(rows) for rows in bar]
     first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     bars = np.concatenate(bar).astype(np.int64)
@@ -102,11 +98,6 @@ def track_from_rows(
     total = len(bars)
     reasons = np.zeros(total, np.int8) if reason is None else np.concatenate(reason)
     forced = np.zeros(total, np.bool_) if liquidated is None else np.concatenate(liquidated)
-    units = (
-        implied_quantity(market, first, bars, held, np.concatenate(pnl_gross))
-        if quantity is None
-        else np.concatenate(quantity)
-    )
     return Track(
         segments=tuple(segments),
         first=first,
@@ -116,62 +107,9 @@ def track_from_rows(
         pnl_gross=np.concatenate(pnl_gross),
         cost=np.concatenate(cost),
         position=held,
-        quantity=units,
+        quantity=np.concatenate(quantity),
         reason=reasons.astype(np.int8),
         liquidated=forced.astype(np.bool_),
         capital=float(capital),
         compounding=compounding,
     )
-
-
-def implied_quantity(
-    market: Market,
-    first: NDArray[np.int64],
-    bar: NDArray[np.int64],
-    position: NDArray[np.int8],
-    pnl_gross: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Signed units held over each bar, told from gross profit and price change.
-
-    Over the stretch of one position after its first bar the gross profit is
-    ``q (close_t - close_{t-1}) multiplier``; the sum of profits over the sum of absolute
-    price changes, signs aligned, gives q without dividing by a single small change.
-    """
-    quantity = np.zeros(len(bar))
-    for index in range(len(first) - 1):
-        _imply(int(first[index]), int(first[index + 1]), bar, position, pnl_gross, market, quantity)
-    return quantity
-
-
-def _imply(
-    start: int,
-    stop: int,
-    bar: NDArray[np.int64],
-    position: NDArray[np.int8],
-    pnl_gross: NDArray[np.float64],
-    market: Market,
-    quantity: NDArray[np.float64],
-) -> None:
-    """Fill ``quantity`` for the rows [start, stop) of one segment."""
-    rows = np.arange(start, stop)
-    if not len(rows):
-        return
-    held = position[rows]
-    edges = np.flatnonzero(np.diff(held, prepend=0) != 0)
-    previous_quantity = 0.0
-    for at, edge in enumerate(edges):
-        end = edges[at + 1] if at + 1 < len(edges) else len(rows)
-        if held[edge] == 0:
-            previous_quantity = 0.0
-            continue
-        own = rows[edge:end]
-        fill = bar[own] + 1
-        gap = market.open[fill[0]] - market.close[fill[0] - 1]
-        change = market.close[fill] - market.close[fill - 1]
-        change[0] = market.close[fill[0]] - market.open[fill[0]]
-        profit = pnl_gross[own].copy()
-        profit[0] -= previous_quantity * gap * market.multiplier
-        moved = np.abs(change).sum() * market.multiplier
-        size = float((profit * np.sign(change)).sum() / moved) if moved > 0 else float(held[edge])
-        quantity[own] = size
-        previous_quantity = size

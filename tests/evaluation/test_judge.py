@@ -11,9 +11,11 @@ from grandmodel.decision.record import explain
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule, gate_rules
+from grandmodel.evaluation.metrics import pnl_over_breaks
 from grandmodel.evaluation.outputs import write_frame
 from grandmodel.evaluation.scripted import run_positions
 from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.trades import round_trips
 
 RULES = (JudgeRule("challenger", 0.4), JudgeRule("challenger", 1.0), ARGMAX, LITERAL)
 
@@ -57,8 +59,39 @@ def test_the_account_is_that_of_the_scripted_walk(tape, team):
         wanted[track.bar] = track.position
         walked = run_positions(tape, segments, wanted, EnvConfig())
         np.testing.assert_allclose(track.equity, walked.equity, rtol=0, atol=1e-6)
-        np.testing.assert_allclose(track.quantity, walked.quantity, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(track.quantity, walked.quantity, rtol=1e-9, atol=1e-12)
         np.testing.assert_array_equal(track.position, walked.position)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_bars_that_close_where_they_open_hide_no_quantity(tape, team, share):
+    still = torch.tensor(np.random.default_rng(0).random(len(tape)) < share)
+    # what remains are gaps from close to open, which belong to the position before
+    tape = replace(tape, close=torch.where(still, tape.open, tape.close))
+    judgement = judged(tape, team, halves(tape), [ARGMAX])
+    market = Market.of(tape)
+    track = judgement.track(0, market)
+    wanted = np.zeros(len(tape), np.int8)
+    wanted[track.bar] = track.position
+    walked = run_positions(tape, halves(tape), wanted, EnvConfig())
+    np.testing.assert_allclose(track.quantity, walked.quantity, rtol=1e-9, atol=1e-12)
+    told, expected = round_trips(track, market), round_trips(walked, market)
+    assert len(told) > 100
+    assert (told.bars_held == 1).sum() > 20
+    np.testing.assert_allclose(told.quantity, expected.quantity, rtol=1e-9)
+    np.testing.assert_allclose(told.pnl_gross, expected.pnl_gross, atol=1e-6)
+    np.testing.assert_allclose(told.cost, expected.cost, atol=1e-6)
+    np.testing.assert_allclose(
+        pnl_over_breaks(track, market), pnl_over_breaks(walked, market), atol=1e-6
+    )
+
+
+def test_a_liquidated_position_keeps_the_units_it_had(team):
+    tape = fake_tape(700, sd=0.03)
+    judgement = judged(tape, team, halves(tape), [ARGMAX], size="contracts", contracts=9_000.0)
+    track = judgement.track(0, Market.of(tape))
+    assert track.liquidated.any()
+    np.testing.assert_array_equal(track.quantity, 9_000.0 * track.position)
 
 
 def test_profit_minus_cost_is_the_change_of_equity(tape, team):

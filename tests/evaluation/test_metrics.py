@@ -59,6 +59,7 @@ def track_of(market, segments, positions, *, compounding=False, capital=1_000.0)
         [c[1] for c in columns],
         [c[2] for c in columns],
         [np.array(p, np.int8) for p in positions],
+        [10.0 * np.array(p) for p in positions],
         capital=capital,
         compounding=compounding,
     )
@@ -198,7 +199,8 @@ def test_liquidation_closes_a_round_trip_inside_its_bar(golden):
     equity, gross, cost = walk(market, one, [1, 1, 0, 0, 0])
     track = track_from_rows(
         market, [one], [np.arange(5)], [equity], [gross], [cost],
-        [np.array([1, 1, 0, 0, 0], np.int8)], capital=1_000.0, compounding=False,
+        [np.array([1, 1, 0, 0, 0], np.int8)], [np.array([10.0, 10.0, 0.0, 0.0, 0.0])],
+        capital=1_000.0, compounding=False,
         liquidated=[np.array([False, True, False, False, False])],
     )  # fmt: skip
     trades = measure(track, market, 252.0).trades(market)
@@ -212,7 +214,7 @@ def test_the_cost_of_a_reversal_is_split_by_the_units_of_each_side():
     one, cost = Segment(0, 4), np.array([1.0, 4.0, 3.0])
     track = track_from_rows(
         market, [one], [np.arange(3)], [1_000.0 - np.cumsum(cost)], [np.zeros(3)], [cost],
-        [np.array([1, -1, 0], np.int8)], quantity=[np.array([10.0, -30.0, 0.0])],
+        [np.array([1, -1, 0], np.int8)], [np.array([10.0, -30.0, 0.0])],
         capital=1_000.0, compounding=False,
     )  # fmt: skip
     assert list(measure(track, market, 252.0).trips.cost) == pytest.approx([2.0, 6.0])
