@@ -20,6 +20,7 @@ class Rule(IntEnum):
     MAX_HOLD = 11
     FORCED_FLAT = 12
     LIQUIDATION = 13
+    REFUSED_FILL = 14
 
 
 RULE_NAMES: tuple[str, ...] = tuple(rule.name.lower() for rule in Rule)
@@ -39,4 +40,5 @@ RULE_TEXTS: dict[Rule, str] = {
     Rule.MAX_HOLD: "the position reached its longest holding time",
     Rule.FORCED_FLAT: "positions must be flat here",
     Rule.LIQUIDATION: "the margin was exhausted",
+    Rule.REFUSED_FILL: "the entry was not filled: outside trading hours or beyond the margin",
 }

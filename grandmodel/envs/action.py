@@ -37,16 +37,15 @@ def session_edge(config: EnvConfig, tape: Tape) -> str:
 def edge_limits(tape: Tape, edge: str, first: int, last: int) -> tuple[Tensor, Tensor]:
     """Return where decisions may not open and where they must leave flat.
 
-    A decision on row t knows what the timetable has next. carry: no entry where a break of more
-    than 24 hours is due. flat: no position over the last bar of a session, so the decision
-    before it neither opens nor keeps one; and no entry fills outside the timetable, which shows
-    when row t+1 opens.
+    A decision on row t knows what the timetable has next, and nothing of row t+1. carry: no entry
+    where a break of more than 24 hours is due. flat: no position over the last bar of a session,
+    so the decision before it neither opens nor keeps one.
 
     Args:
         tape: the bars.
         edge: carry | flat.
         first: first row.
-        last: end of the rows; row `last - 1` fills nothing.
+        last: end of the rows.
 
     Returns:
         no_entry and force_flat, bool [last - first] each.
@@ -55,10 +54,27 @@ def edge_limits(tape: Tape, edge: str, first: int, last: int) -> tuple[Tensor, T
     force_flat = torch.zeros_like(no_entry)
     if edge == "flat":
         force_flat = tape.edge_ahead[first:last]
-        no_entry[:-1] = ~tape.scheduled[first + 1 : last]
     else:
         no_entry = tape.break_ahead_hours[first:last] > LONG_BREAK_HOURS
     return no_entry, force_flat
+
+
+def refused_fills(tape: Tape, edge: str, first: int, last: int) -> Tensor:
+    """Return where entries sent at the close of row t are not filled, bool [last - first].
+
+    flat: at an open outside the timetable, which shows when row t+1 opens: so it concerns the
+    fill and never the decision. Exits fill; a reversal closes the old position.
+
+    Args:
+        tape: the bars.
+        edge: carry | flat.
+        first: first row.
+        last: end of the rows; row `last - 1` fills nothing.
+    """
+    refused = torch.zeros(last - first, dtype=torch.bool, device=tape.close.device)
+    if edge == "flat":
+        refused[:-1] = ~tape.scheduled[first + 1 : last]
+    return refused
 
 
 def new_sessions(tape: Tape, first: int, last: int) -> Tensor:

@@ -95,6 +95,8 @@ class Account:
         old = self.state
         session_equity = torch.where(rows.new_session, old.equity, old.session_equity)
         unit = self._unit_quantity(bar, rows, session_equity)
+        if rows.no_fill is not None:
+            target = target.masked_fill(rows.no_fill & (target != old.position), 0)
         if self.terms.contracts is not None:
             target = self._affordable(rows, target, unit)
         changed = target != old.position

@@ -8,12 +8,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from grandmodel.envs.action import edge_limits, new_sessions, session_edge, target_exposure
+from grandmodel.envs.action import (
+    edge_limits,
+    new_sessions,
+    refused_fills,
+    session_edge,
+    target_exposure,
+)
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.costs import unit_costs
 from grandmodel.features.tape import Tape
 
-NEW_SESSION, NO_ENTRY, FORCE_FLAT = 1, 2, 4
+NEW_SESSION, NO_ENTRY, NO_FILL, FORCE_FLAT = 1, 2, 4, 8
 
 
 class StepRows(NamedTuple):
@@ -32,6 +38,7 @@ class StepRows(NamedTuple):
     new_session: Tensor  # bool [env]: row t+1 begins a session
     no_entry: Tensor | None  # bool [env]; None: entries are free on all rows
     force_flat: Tensor | None  # bool [env]; None: positions may stay on all rows
+    no_fill: Tensor | None  # bool [env]: entries do not fill at that open; None: they all do
 
 
 class StepTable:
@@ -64,10 +71,14 @@ class StepTable:
         self._rows[:, 4] = _ahead(market)
         self._rows[:, 5] = _ahead(tape.atr14[here] * multiplier)
         self._rows[:, 6] = tape.trailing_sd[here]
-        no_entry, force_flat = edge_limits(tape, session_edge(config, tape), *rows)
+        edge = session_edge(config, tape)
+        no_entry, force_flat = edge_limits(tape, edge, *rows)
+        no_fill = refused_fills(tape, edge, *rows)
+        self._unfilled = bool(no_fill.any())
         self._refuses, self._forces = bool(no_entry.any()), bool(force_flat.any())
         flags = new_sessions(tape, *rows) * NEW_SESSION
-        self._rows[:, 7] = flags + no_entry * NO_ENTRY + force_flat * FORCE_FLAT
+        flags = flags + no_entry * NO_ENTRY + no_fill * NO_FILL
+        self._rows[:, 7] = flags + force_flat * FORCE_FLAT
 
     def at(self, bar: Tensor) -> StepRows:
         """Return the steps that begin at tape rows `bar`, int64 [env]."""
@@ -78,6 +89,7 @@ class StepTable:
             new_session=(flags & NEW_SESSION).view(torch.bool),
             no_entry=(flags & NO_ENTRY).bool() if self._refuses else None,
             force_flat=flags >= FORCE_FLAT if self._forces else None,
+            no_fill=(flags & NO_FILL).bool() if self._unfilled else None,
         )
 
     def exposure_at(self, bar: Tensor) -> Tensor | None:

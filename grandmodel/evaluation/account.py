@@ -36,13 +36,15 @@ def limited(  # pragma: no cover - compiled
 
 @njit(cache=True)
 def fill(  # pragma: no cover - compiled
-    n, target, cash, quantity, position, base, market, sizing, cost_scale
+    n, target, cash, quantity, position, base, market, sizing, refused, cost_scale
 ):
     """Trade to `target` at the open of row n; return target, cash, quantity and cost."""
     opens, _, _, _, unit_cost, _, exposure = market
     multiplier, contracts, initial_margin, _ = sizing
     if target == position:
         return target, cash, quantity, 0.0
+    if refused:
+        target = 0
     price = opens[n]
     unit = contracts
     if contracts <= 0.0:
@@ -84,7 +86,7 @@ def walk(  # pragma: no cover - compiled
     wanted and `marks` is not touched. marks: int8 [3, row] POSITION, REASON, FORCED.
     """
     close = market[3]
-    new_session, no_entry, force_flat, max_hold, long_only = limits
+    new_session, no_entry, force_flat, no_fill, max_hold, long_only = limits
     steps = len(targets)
     detailed = money.shape[0] > 1
     cash, equity, base = capital, capital, capital
@@ -105,7 +107,16 @@ def walk(  # pragma: no cover - compiled
         carried = 0.0
         if position != 0 or target != 0:
             target, cash, carried, cost = fill(
-                t + 1, target, cash, quantity, position, base, market, sizing, cost_scale
+                t + 1,
+                target,
+                cash,
+                quantity,
+                position,
+                base,
+                market,
+                sizing,
+                no_fill[t],
+                cost_scale,
             )
             held = 0 if target == 0 else (held + 1 if target == position else 1)
             position, quantity = target, carried

@@ -178,7 +178,7 @@ class _Run:
             )
         columns: dict[str, Tensor] = dict(zip(ACCOUNT_COLUMNS, _stacked(accounts), strict=True))
         if judge.detail:
-            columns |= self._told(columns["liquidated"], _stacked(said), _stacked_or_none(edges))
+            columns |= self._told(columns, _stacked(said), _stacked_or_none(edges))
         self._keep(first, last, columns)
 
     def _by_step(self, values: Tensor) -> tuple[Tensor, ...]:
@@ -234,12 +234,12 @@ class _Run:
             self.columns[name][first:last] = part
 
     def _told(
-        self, liquidated: Tensor, said: list[Tensor], edges: list[Tensor | None]
+        self, account: dict[str, Tensor], said: list[Tensor], edges: list[Tensor | None]
     ) -> dict[str, Tensor]:
-        """Each agent's probabilities, and what settled each action: limits come last."""
+        """Each agent's probabilities, and what settled each action: limits, then the fill."""
         logits, pooled, target, proceed, rule, position, bars_held = said
         force_flat, no_entry = (None if edge is None else edge.flatten() for edge in edges)
-        _, limit = apply_limits(
+        allowed, limit = apply_limits(
             target.flatten(),
             position.flatten(),
             bars_held.flatten(),
@@ -250,12 +250,14 @@ class _Run:
         )
         limit = limit.view_as(rule)
         rule = torch.where(limit != Rule.NONE, limit, rule)
+        refused = allowed.view_as(rule) != account["position"]
+        rule = rule.masked_fill(refused, Rule.REFUSED_FILL)
         return {
             "probabilities": torch.softmax(logits, dim=-1),
             "ensemble": pooled,
             "target": target,
             "proceed": proceed,
-            "rule": rule.masked_fill(liquidated, Rule.LIQUIDATION),
+            "rule": rule.masked_fill(account["liquidated"], Rule.LIQUIDATION),
         }
 
     def judgement(self) -> Judgement:

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.types import Segment
-from grandmodel.envs.action import edge_limits, new_sessions, session_edge, target_exposure
+from grandmodel.envs.action import (
+    edge_limits,
+    new_sessions,
+    refused_fills,
+    session_edge,
+    target_exposure,
+)
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.costs import unit_costs
 from grandmodel.evaluation import account
@@ -73,11 +79,13 @@ class Desk:
             float(tape.instrument.initial_margin),
             float(tape.instrument.maintenance_margin),
         )
-        no_entry, force_flat = edge_limits(tape, session_edge(env, tape), 0, len(tape))
+        edge = session_edge(env, tape)
+        no_entry, force_flat = edge_limits(tape, edge, 0, len(tape))
         self._limits = (
             new_sessions(tape, 0, len(tape)).numpy(),
             no_entry.numpy(),
             force_flat.numpy(),
+            refused_fills(tape, edge, 0, len(tape)).numpy(),
             int(hold) if hold > 0 else UNLIMITED,
             bool(tape.instrument.long_only),
         )
@@ -104,11 +112,14 @@ class Desk:
         return values[..., self.bar]
 
     def entry_limits(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return no_entry and must_be_flat of each decision, bool [row] each."""
-        _, no_entry, force_flat, _, _ = self._limits
+        """Return where entries are not made or not filled, and where it must be flat, bool [row].
+
+        Who knows every price knows which fills are refused; a policy does not.
+        """
+        _, no_entry, force_flat, no_fill, _, _ = self._limits
         must_be_flat = force_flat[self.bar].copy()
         must_be_flat[self.first[1:] - 1] = True
-        return no_entry[self.bar], must_be_flat
+        return (no_entry | no_fill)[self.bar], must_be_flat
 
     def fill_returns(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what a unit held earns from each decision's fill to the next one's, [row] each.

@@ -17,8 +17,6 @@ class SlowAccount:
         entering = target != self.position
         if edge == "carry" and entering and float(tape.break_ahead_hours[self.bar]) > 24.0:
             target = 0
-        if edge == "flat" and entering and not bool(tape.scheduled[ahead]):
-            target = 0
         if edge == "flat" and bool(tape.edge_ahead[self.bar]):
             target = 0
         if self.held >= self.config.max_hold_bars or ahead == self.stop - 1:
@@ -42,6 +40,9 @@ class SlowAccount:
             self.session_equity = self.equity
         target = self.limited(wanted)
         cost, liquidated = 0.0, False
+        flat = (self.config.edge or i.edge) == "flat"
+        if target != self.position and flat and not bool(tape.scheduled[ahead]):
+            target = 0
         if target != self.position and self.config.size == "contracts":
             margin = i.initial_margin * self.config.contracts * price * mult
             if margin > self.cash + self.quantity * price * mult:

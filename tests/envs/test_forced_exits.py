@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import Segment
+from grandmodel.decision.limits import apply_limits
+from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.scripted import Desk
 from grandmodel.features.build import SESSIONS
@@ -100,6 +102,52 @@ def test_flat_is_refused_where_nobody_knows_when_a_session_ends():
     with pytest.raises(UserError, match=r"instrument.edge=flat sends positions away"):
         segment_env(asked)
     assert positions(asked, "carry", [1] * 40) == [1] * 40  # nights and all
+
+
+def limits_of(tape, edge, targets):
+    """What the hard limits made of each decision, told before its fill is known."""
+    env = segment_env(tape, edge=edge)
+    told = []
+    for target in targets[: len(tape) - 2]:  # the last decision is forced flat by the segment
+        state = env.observation()
+        allowed, rule = apply_limits(
+            torch.tensor([target]),
+            state.position,
+            state.bars_held,
+            env.config.max_hold_bars,
+            env.force_flat,
+            env.no_entry,
+        )
+        told.append((int(state.position), int(allowed), int(rule)))
+        env.step(torch.tensor([target]))
+    return told
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "CMES"])
+def test_no_decision_knows_whether_the_next_bar_lies_outside_the_timetable(calendar):
+    whole = calendar_tape(HALF_HOURS, calendar)  # nights, a holiday and a weekend have bars too
+    scheduled = whole.scheduled.numpy()
+    before = np.flatnonzero(scheduled[:-1] & ~scheduled[1:])  # an unscheduled bar follows
+    assert len(before) >= 4
+    for bar in before:
+        targets = [0] * bar + [1] * (len(HALF_HOURS) - bar)
+        kept = np.arange(len(HALF_HOURS)) != bar + 1
+        holed = calendar_tape(HALF_HOURS[kept], calendar)
+        told = limits_of(whole, "flat", targets)
+        assert told[bar] == (0, 1, Rule.NONE)  # the order is sent
+        assert told[bar + 1][0] == 0  # and not filled
+        assert limits_of(holed, "flat", targets)[: bar + 1] == told[: bar + 1]
+
+
+def test_a_reversal_outside_the_timetable_closes_and_opens_nothing():
+    tape = hand_tape([[100.0] * 4] * 5)
+    tape = replace(
+        tape,
+        scheduled=torch.tensor([True, True, False, True, True]),
+        edge_ahead=torch.zeros(5, dtype=torch.bool),
+    )
+    assert positions(tape, "flat", [1, -1, -1]) == [1, 0, -1]
+    assert positions(tape, "flat", [1, 1, 1]) == [1, 1, 1]  # what is held stays
 
 
 def test_a_hole_that_nobody_announced_refuses_no_entry():

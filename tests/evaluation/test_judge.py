@@ -150,6 +150,28 @@ def test_hard_limits_are_named(team):
     assert set(np.unique(reasons)) == {0, 2, 3, 4}
 
 
+@pytest.mark.parametrize("why", ["timetable", "margin"])
+def test_refused_fills_are_named(team, why):
+    tape = fake_tape(700, edge="flat" if why == "timetable" else "carry")
+    scheduled = torch.tensor(np.random.default_rng(0).random(700) > 0.3)
+    rich = 30.0 if why == "margin" else 0.1
+    tape = replace(tape, scheduled=scheduled)
+    tape = replace(tape, close=tape.close * torch.linspace(1.0, rich, 700))
+    tape = replace(tape, open=tape.close, high=tape.close * 1.0001, low=tape.close * 0.9999)
+    size = {"size": "contracts", "contracts": 1_000.0} if why == "margin" else {}
+    judgement = judged(tape, team, [Segment(0, 700)], [ARGMAX], **size)
+    rows = judgement.decisions(0, Market.of(tape))
+    refused = (rows["rule"] == "refused_fill").to_numpy()
+    assert 20 < refused.sum() < 600
+    assert (rows.loc[refused, "action"] == 0).all()
+    wanted = judgement.detail.target[0, 0, : len(rows)]
+    before = rows["position"].to_numpy()
+    if why == "timetable":
+        sent = (wanted != 0) & (wanted != before) & ~tape.edge_ahead[:699].numpy()
+        sent[-1] = False  # the segment ends
+        np.testing.assert_array_equal(refused, sent & ~scheduled[1:].numpy())
+
+
 def test_decision_rows_hold_what_was_said(tape, team):
     market = Market.of(tape)
     judgement = judged(tape, team, halves(tape))
