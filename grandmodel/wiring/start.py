@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 
+from grandmodel.core.checks import require
 from grandmodel.learning import checkpoint
-from grandmodel.wiring.run_folder import existing_run
+from grandmodel.wiring.run_folder import RunFolder, existing_run
+from grandmodel.wiring.schema import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,30 @@ def read_start(run: str) -> Start:
         source=str(chosen),
         facts=source.read_run_json(),
     )
+
+
+def require_same_start(folder: RunFolder, start: Start) -> None:
+    """Refuse to begin a run again with other weights than those it was begun with.
+
+    Raises:
+        UserError: the content differs from that in ``run.json``.
+    """
+    require(
+        folder.read_run_json().get("start_weights", start.content) == start.content,
+        f"resume={folder.path}: {start.source} no longer holds the weights that the run began "
+        "with; restore them, or start anew with init_from=",
+    )
+
+
+def starting_weights(config: TrainConfig, folder: RunFolder, *, resume: bool) -> Start | None:
+    """Read the weights to begin with; a run with a checkpoint goes on from that, without them.
+
+    Raises:
+        UserError: they cannot be read, or are no longer those that the run began with.
+    """
+    if config.init_from is None or (resume and folder.last_checkpoint.exists()):
+        return None
+    start = read_start(config.init_from)
+    if resume:
+        require_same_start(folder, start)
+    return start

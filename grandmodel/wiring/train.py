@@ -29,7 +29,7 @@ from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.same import require_same_market
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.start import Start, read_start
+from grandmodel.wiring.start import Start, starting_weights
 from grandmodel.wiring.system import (
     build_learner,
     build_system,
@@ -69,7 +69,8 @@ def run_training(
     config = with_needed_features(typed(raw, TrainConfig))
     device = use_hardware(config.trainer, folder, resume=resume)
     check_logger(config.logger)
-    training = _prepare(config, device, console)
+    start = starting_weights(config, folder, resume=resume)
+    training = _prepare(config, device, console, start)
     if resume:
         require_same_market(folder, training.stage, "resume")
     else:
@@ -98,7 +99,9 @@ def run_training(
     return float(score) if isinstance(score, int | float) else 0.0
 
 
-def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Training:
+def _prepare(
+    config: TrainConfig, device: torch.device, console: Console, start: Start | None
+) -> Training:
     with console.status("reading bars and making features"):
         stage = build_stage(
             config,
@@ -110,7 +113,6 @@ def _prepare(config: TrainConfig, device: torch.device, console: Console) -> Tra
     show_quality(stage.dataset, console)
     stage = stage.to(device)
     team = build_system(config)
-    start = None if config.init_from is None else read_start(config.init_from)
     if start is not None:
         load_team(team, start.weights, start.source)
     team = team.to(device)

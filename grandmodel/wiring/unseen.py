@@ -11,7 +11,8 @@ Seen = dict[str, tuple[str, ...]]  # split -> a sentence for each stretch seen b
 MADE_FROM = {"validation": ("training",), "test": ("training", "selection")}
 ALL_THE_SAME = "allow_overlap=true to look all the same"
 BACKTEST_REMEDY = f"give data.start={{later}} or later, or {ALL_THE_SAME}"
-AS_IN_THE_RUN = f"leave data.split and data.start as they were in the run, or give {ALL_THE_SAME}"  # of evaluate.py, where the user moved a split
+# where the user of evaluate.py moved a split
+AS_IN_THE_RUN = f"leave data.split and data.start as they were in the run, or give {ALL_THE_SAME}"
 START_REMEDIES = {  # of init_from, which has its own splits
     "validation": "give days, data.split.train={later} or later and data.split.validation after it",
     "test": "give days, data.split.validation={later} or later and data.split.train before it",
