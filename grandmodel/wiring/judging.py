@@ -25,9 +25,9 @@ from grandmodel.evaluation.statistics import (
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.evaluation.verdict import Verdict, gather, judge_evidence
 from grandmodel.market.instruments import COST_KEYS
-from grandmodel.market.quality import quality_table
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
+from grandmodel.wiring.quality import quality_of
 from grandmodel.wiring.rivals import find_rivals
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.trial import trial_of
@@ -175,7 +175,6 @@ class Judging:
     def _report(self, decisions: Any, folder: Path) -> ReportData:
         instrument = self.stage.dataset.instrument
         track = self.measured.track
-        quality = quality_table(self.stage.dataset.paths[0].bars)
         return ReportData(
             title=f"{self.config.agent.name} on {instrument.name}, {self.occasion.split}",
             facts={
@@ -193,7 +192,7 @@ class Judging:
             close=self.market.close[track.bar],
             agents=self.subject.team.names,
             costs=_costs(instrument),
-            quality=_records(quality),
+            quality=_records(quality_of(self.stage.dataset)),
             gate_sharpes=self.subject.gate_sharpes,
             gate=self.subject.gate,
             notes=(*self.stage.dataset.notes, *self.occasion.notes),

@@ -2,12 +2,24 @@
 
 from pathlib import Path
 
+from pandas import DataFrame
 from rich.console import Console
 from rich.table import Table
 
 from grandmodel.core.files import write_text
+from grandmodel.market.bars import Bars
 from grandmodel.market.dataset import Dataset
 from grandmodel.market.quality import quality_table
+
+
+def quality_of(dataset: Dataset) -> DataFrame:
+    """Return the quality table of the file's own bars, which may be finer than the decisions'."""
+    return quality_table(_own_bars(dataset))
+
+
+def _own_bars(dataset: Dataset) -> Bars:
+    path = dataset.paths[0]
+    return path.finest or path.bars
 
 
 def show_quality(dataset: Dataset, console: Console) -> None:
@@ -17,8 +29,8 @@ def show_quality(dataset: Dataset, console: Console) -> None:
         console.print(f"note: {note}", markup=False, style="yellow")
     if dataset.synthetic:
         return
-    frame = quality_table(dataset.paths[0].bars)
-    table = Table(title="data quality, bars of the decision clock")
+    frame = quality_of(dataset)
+    table = Table(title=f"data quality, bars of {_own_bars(dataset).minutes} minutes")
     for heading in frame.columns:
         table.add_column(str(heading).replace("_", " "))
     for row in frame.itertuples(index=False):
@@ -28,7 +40,7 @@ def show_quality(dataset: Dataset, console: Console) -> None:
 
 def save_quality(dataset: Dataset, folder: Path) -> None:
     """Write the quality table of the first path as ``quality.csv``."""
-    write_text(folder / "quality.csv", quality_table(dataset.paths[0].bars).to_csv(index=False))
+    write_text(folder / "quality.csv", quality_of(dataset).to_csv(index=False))
 
 
 def _cell(value: object) -> str:
