@@ -53,7 +53,7 @@ def build_loggers(
         resumed_at: environment steps of the checkpoint that a resumed training continues from;
             None for a new training.
     """
-    logged_until = _logged_until(folder.path) if resumed_at is not None else -1
+    logged_until = _logged_until(folder) if resumed_at is not None else -1
     cut_logs(folder.path, resumed_at or 0)
     if config.kind == "none":
         return []
@@ -98,10 +98,21 @@ def close_loggers(loggers: Sequence[Logger]) -> Iterator[None]:
             wandb.finish()
 
 
-def _logged_until(folder: Path) -> int:
-    """Return the highest step that a training has logged, -1 where there is none."""
-    _, rows = read_csv_log(folder / CSV_NAME)
-    return max((int(row["env_steps"]) for row in rows), default=-1)
+def _logged_until(folder: RunFolder) -> int:
+    """Return the highest step that a training has ever logged, -1 where there is none.
+
+    The table is cut back at every resumption, so ``run.json`` keeps how far it once reached.
+    """
+    _, rows = read_csv_log(folder.path / CSV_NAME)
+    known = (
+        folder.read_run_json().get("logged_until", -1)
+        if (folder.path / "run.json").exists()
+        else -1
+    )
+    reached = max((int(row["env_steps"]) for row in rows), default=-1)
+    logged_until = max(known, reached)
+    folder.write_run_json(logged_until=logged_until)
+    return logged_until
 
 
 def _wandb(

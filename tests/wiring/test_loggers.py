@@ -60,6 +60,16 @@ def test_a_resumed_run_stays_one_run_of_weights_and_biases(
     assert [int(row["env_steps"]) for row in table] == [10, 20, 30, 40, 50]
 
 
+def test_steps_stay_marked_however_often_a_run_is_resumed(
+    tmp_path: Path, rows: list[tuple[str, dict]]
+) -> None:
+    train(tmp_path, [10, 20, 30], None)
+    train(tmp_path, [20], 10)
+    train(tmp_path, [30, 40], 20)
+    marks = [(row["trainer/global_step"], row["relogged"]) for _, row in rows]
+    assert marks == [(10, 0), (20, 0), (30, 0), (20, 1), (30, 1), (40, 0)]
+
+
 def test_a_new_training_has_a_run_of_its_own(tmp_path: Path, rows: list[tuple[str, dict]]) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
