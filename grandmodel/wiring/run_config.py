@@ -1,7 +1,8 @@
 """Configurations that start from a run: judging it elsewhere, or going on with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -11,6 +12,8 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.wiring.compose import compose
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.sections import PathsConfig
+from grandmodel.wiring.trust import vouch
 
 JUDGED_AGAIN = (
     "data", "instrument", "evaluation", "agent.execute", "agent.gate", "paths", "trainer",
@@ -44,7 +47,9 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
     given = _given(arguments, "run")
     require("run" in given, "run= is missing; give the folder that train.py named: run=DIR")
     source, stored = existing_run(str(given.pop("run").value()))
+    options = {**options, "trust": False}
     chosen = {key: given.pop(key).value() for key in list(given) if key in options}
+    home = _home(given)
     for key in given:
         allowed = any(key == name or key.startswith(f"{name}.") for name in JUDGED_AGAIN)
         require(
@@ -61,6 +66,7 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
             config[key] = _section(key, [_text(given.pop(key))])
     for key, item in given.items():
         OmegaConf.update(config, key, item.value(), merge=True)
+    vouch(source, stored, config, home=home, trust=chosen.get("trust") is True)
     return RunCommand(source, config, options | chosen, tuple(arguments), new_data)
 
 
@@ -72,11 +78,13 @@ def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]
     """
     given = _given(arguments, "resume")
     source, stored = existing_run(str(given.pop("resume").value()), key="resume")
+    trust = "trust" in given and given.pop("trust").value() is True
     require(
         "judged_run" not in source.read_run_json(),
         f"resume={source.path} is a judgement, not a training; give the folder that train.py named",
     )
     config = _closed(stored)
+    vouch(source, stored, config, home=_home(given), trust=trust)
     rest = [_text(item) for item in given.values() if not item.key_or_group.startswith("hydra.")]
     wanted = compose("train", rest) if rest else config
     for key in given:
@@ -108,7 +116,7 @@ def usage(text: str | None, options: Iterable[str]) -> str:
         options: its own keys.
     """
     return (
-        f"{(text or '').strip()}\n\nkeys: run, {', '.join(options)}\n"
+        f"{(text or '').strip()}\n\nkeys: run, {', '.join(options)}, trust\n"
         f"of the run's settings: {', '.join(JUDGED_AGAIN)} (what they hold: DIR/config.yaml)"
     )
 
@@ -145,6 +153,12 @@ def _closed(stored: DictConfig) -> DictConfig:
     if not isinstance(config, DictConfig):
         raise UserError("the stored configuration is not a mapping; train again")
     return config
+
+
+def _home(given: Mapping[str, Override]) -> Path:
+    """Return the output folder of the command line: the one in a run's folder proves nothing."""
+    name = given["paths.output"].value() if "paths.output" in given else PathsConfig().output
+    return Path(str(name))
 
 
 def _section(group: str, overrides: list[str]) -> DictConfig:
