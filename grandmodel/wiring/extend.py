@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,13 @@ def with_own_columns(dataset: Dataset, settings: Mapping[str, Mapping[str, Any]]
             columns.append(values)
         extra[name] = columns
     return replace(dataset, extra=extra)
+
+
+def own_indicators(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Callable[[], Any]]:
+    """Return what builds the indicator of each column of ``features.own``, afresh at each call."""
+    return {
+        name: partial(_object, f"features.own.{name}", entry) for name, entry in settings.items()
+    }
 
 
 def _function(key: str, target: str) -> Callable[..., Any]:

@@ -21,6 +21,7 @@ from grandmodel.wiring.compose import typed
 from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
+from grandmodel.wiring.leaks import sample_audit
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Subject, build_validator, own_split
@@ -76,6 +77,9 @@ def run_training(
     else:
         folder.write_run_json(**_facts(training, folder))
         save_quality(training.stage.dataset, folder.path)
+    leaks = sample_audit(config, training.stage, training.reward.scale, console)
+    folder.write_run_json(audit=leaks.as_record())
+    if not resume:
         folder.write_start(raw, overrides)
     result = _fit(training, folder, raw, console, resume=resume)
     if result.interrupted:

@@ -141,15 +141,3 @@ CASES = (
     _matrix("matrix", finer=False, temporal=True),
     _matrix("matrix_finer", finer=True, temporal=False),
 )
-
-
-def perturbed(bars: BarArrays, start: int) -> BarArrays:
-    """Return the bars with everything from row ``start`` on made different."""
-    factor = np.where(np.arange(len(bars)) < start, 1.0, 1.37)
-    factor[start:] *= 1.0 + 0.01 * np.cos(np.arange(len(bars) - start))
-    prices = np.stack([bars.open, bars.high, bars.low, bars.close]) * factor
-    return replace(
-        bars,
-        open=prices[0], high=prices.max(0), low=prices.min(0), close=prices[3],
-        volume=bars.volume * factor,
-    )  # fmt: skip

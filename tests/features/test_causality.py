@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
-from feature_cases import CASES, perturbed
+from feature_cases import CASES
 
+from grandmodel.features.causality import (
+    moved_by_change,
+    moved_by_cut,
+    moved_by_start,
+    perturbed,
+)
+from grandmodel.features.matrix import PathArrays
 from grandmodel.features.mlmi import Memory, Mlmi
 
 BARS, CUT = 900, 731
@@ -22,30 +29,33 @@ def test_streamed_values_equal_the_batch_bit_for_bit(case, random_bars):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_later_bars_change_nothing_before(case, random_bars):
-    bars = random_bars(2600, 5)
-    cut = 2311
-    whole = {name: values[:cut] for name, values in case.over(bars).items()}
-    same_bits(whole, case.over(bars.slice(0, cut)))
-    changed = case.over(perturbed(bars, cut))
-    same_bits(whole, {name: values[:cut] for name, values in changed.items()})
-    moved = [name for name, values in case.over(bars).items()
-             if not np.array_equal(values[cut:], changed[name][cut:], equal_nan=True)]  # fmt: skip
-    assert moved or case.name == "time_of_day"
+    path, cut = PathArrays(random_bars(2600, 5)), 2311
+
+    def over(path):
+        return case.over(path.bars)
+
+    whole = over(path)
+    assert moved_by_cut(over, path, whole, cut) == {}
+    assert moved_by_change(over, path, whole, cut) == {}
+    changed = over(perturbed(path, cut))
+    after = [name for name in whole if not np.array_equal(whole[name][cut:], changed[name][cut:],
+                                                          equal_nan=True)]  # fmt: skip
+    assert after or case.name == "time_of_day"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("shift", [1, 137])
 def test_another_start_is_forgotten_after_the_declared_memory(case, shift, random_bars):
     bars = random_bars(6000 if case.store_events else 3200, 7)
-    later = bars.slice(shift, len(bars))
     start = max(case.memory_bars, 1)
     if case.store_events:
+        later = bars.slice(shift, len(bars))
         pulses = np.cumsum(Mlmi(Memory(300, 0)).over(later)["mlmi_signal"] != 0)
         start = int(np.searchsorted(pulses, pulses[start] + case.store_events + 1)) + 1
         assert start < len(later) - 100
-    whole, shifted = case.over(bars), case.over(later)
-    for name, values in shifted.items():
-        near = np.abs(values[start:] - whole[name][shift + start :])
-        unit = np.maximum(1.0, np.abs(values[start:]))
-        both = np.isnan(values[start:]) & np.isnan(whole[name][shift + start :])
-        assert np.all((near < 1e-6 * unit) | both), name
+
+    def over(path):
+        return case.over(path.bars)
+
+    path = PathArrays(bars)
+    assert moved_by_start(over, path, over(path), shift, start) == {}

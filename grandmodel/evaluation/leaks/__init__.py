@@ -1,0 +1,1 @@
+"""The leak audit: does any value, fill or reward know more than its time allows."""

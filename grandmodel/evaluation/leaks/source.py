@@ -1,0 +1,87 @@
+"""Where columns come from: something that can be computed again on other bars.
+
+Source: `docs/definitions.md`, "The leak audit".
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from grandmodel.features.causality import Compute
+from grandmodel.features.config import FeatureConfig
+from grandmodel.features.inputs import Bar
+from grandmodel.features.matrix import Columns, PathArrays, compute, tape_columns
+
+MATRIX_MEMORY = 2100  # the rolling z-scores, on top of what they scale
+BY_EVENTS = ("mlmi_value", "synergy_confidence", "synergy_direction")
+SCALES = ("trailing_sd", "atr_14")  # on the tape beside its columns
+TOLERANCE = 1e-9  # in units of max(1, |value|): rounding of a user's own sums
+START_TOLERANCE = 1e-6  # what `memory_bars` promises
+
+
+class NotComputableError(Exception):
+    """A user's own indicator failed on the bars it was given; the message says how."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Columns with the way to compute them anew, from the first bar given."""
+
+    columns: tuple[str, ...]
+    over: Compute
+    memory: Callable[[Columns], dict[str, float]]  # of values: bars by column, inf: all bars
+    tolerance: float = 0.0
+    update: Callable[[], Callable[[Bar], Mapping[str, float]]] | None = None
+    own: bool = False  # the user's own: it may fail in any way
+
+
+def matrix_source(config: FeatureConfig) -> Source:
+    """Return the shipped columns of a tape, with the scales that rewards and views read."""
+    names = tape_columns(config)
+
+    def over(path: PathArrays) -> Columns:
+        found = next(iter(compute([path], config)))
+        return found.scaled | {name: found.raw[name] for name in SCALES}
+
+    def memory(values: Columns) -> dict[str, float]:
+        held = dict.fromkeys((*names, *SCALES), float(MATRIX_MEMORY))
+        pulses = np.cumsum(values["mlmi_signal"] != 0.0)
+        events = config.mlmi.memory.events + 1
+        if not len(pulses) or len(pulses) <= MATRIX_MEMORY:
+            return held
+        row = int(np.searchsorted(pulses, pulses[MATRIX_MEMORY] + events)) + 1
+        return held | dict.fromkeys(BY_EVENTS, float(row) if row < len(pulses) else math.inf)
+
+    return Source((*names, *SCALES), over, memory)
+
+
+def own_source(name: str, make: Callable[[], object]) -> Source:
+    """Return one column of the user's own indicator.
+
+    Args:
+        name: the column.
+        make: builds a fresh indicator: `over(bars)`, and `memory_bars` and `update` if it has
+            them.
+    """
+
+    def over(path: PathArrays) -> Columns:
+        try:
+            found = np.array(make().over(path.bars)[name], dtype=np.float64)  # pyright: ignore[reportAttributeAccessIssue]
+        except Exception as error:  # somebody else's code: whatever it raises is its answer
+            reason = f"{type(error).__name__} over {len(path.bars)} bars"
+            raise NotComputableError(f"{name}: {reason}") from error
+        if found.shape != (len(path.bars),):
+            raise NotComputableError(f"{name}: no value per bar over {len(path.bars)} bars")
+        return {name: found}
+
+    def memory(values: Columns) -> dict[str, float]:
+        del values
+        return {name: float(getattr(make(), "memory_bars", math.inf))}
+
+    def update() -> Callable[[Bar], Mapping[str, float]]:
+        return make().update  # pyright: ignore[reportAttributeAccessIssue]
+
+    has_update = hasattr(make(), "update")
+    return Source((name,), over, memory, TOLERANCE, update if has_update else None, own=True)
