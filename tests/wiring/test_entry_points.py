@@ -54,6 +54,7 @@ def test_a_run_folder_holds_everything(run: Path) -> None:
     gross = found["pnl_in_sessions"] + found["pnl_over_breaks"]
     assert gross == pytest.approx(equity["pnl_gross"].sum() / found["paths"])
     assert found["baselines"]["flat"]["total_return"] == 0.0
+    assert json.loads((run / "run.json").read_text())["audit"]["clean"]
 
 
 def test_tables_agree_with_the_metrics(run: Path) -> None:

@@ -72,7 +72,7 @@ def start_findings(source: Source, path: PathArrays, place: Place) -> tuple[list
     """Return columns that another start changes after their declared memory, and notes."""
     whole = source.over(path)
     held, findings, notes = source.memory(whole), [], []
-    for memory in sorted({bars for bars in held.values()}):
+    for memory in sorted(set(held.values())):
         names = [name for name, bars in held.items() if bars == memory]
         if math.isinf(memory) or SHIFT_BARS + memory >= len(path.bars):
             bars = "all bars" if math.isinf(memory) else f"{memory:.0f} bars"
