@@ -1,7 +1,7 @@
-"""What is in a file of bars: ``python -m grandmodel.commands.inspect data=parquet data.path=FILE``.
+"""What is in a file of bars: ``python -m grandmodel.commands.inspect data.path=FILE``.
 
-Prints the quality table and writes every named column, the gaps and the synergies from the first
-bar on, with a page that shows them.
+Prints what was found in it and the quality table, and writes every named column, the gaps and the
+synergies from the first bar on, with a page that shows them.
 """
 
 import os
@@ -28,8 +28,10 @@ from grandmodel.features.matrix import PathFeatures, compute
 from grandmodel.features.synergy import TYPE_NAMES, Synergies
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
+from grandmodel.market.coverage import coverage, file_table
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.quality import quality_table
+from grandmodel.market.reading import Reading
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.exit import guarded
@@ -131,17 +133,22 @@ def inspect_path(path: MarketPath, features: PathFeatures, notes: Sequence[str])
         gaps=gap_frame(events) if events is not None else gap_frame(NO_EVENTS),
         synergies=synergy_frame(features.synergies),
         synergy_counts=synergy_counts(bars, features),
+        file=file_table(finest),
+        coverage=coverage(finest),
     )
 
 
-def write_tables(tables: FeatureTables, folder: Path) -> None:
+def write_tables(tables: FeatureTables, reading: Reading | None, folder: Path) -> None:
     """Write tables and page into ``folder``, each file whole or not at all."""
     frames = {
+        "file": tables.file,
         "quality": tables.quality,
         "matrix30": tables.matrix,
         "gaps": tables.gaps,
         "synergies": tables.synergies,
     }
+    if reading is not None:
+        frames["defects"] = reading.defects.astype({"value": str, "column": str})
     for name, frame in frames.items():
         with atomic_path(folder / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
@@ -176,11 +183,19 @@ def _cell(value: object) -> Text:
     return Text(f"{value:%Y-%m-%d %H:%M}" if isinstance(value, pd.Timestamp) else str(value))
 
 
-def read(config: InspectConfig) -> Dataset:
-    """Read all bars of the file, however few, or draw those of a synthetic market."""
+def read(config: InspectConfig, console: Console | None = None) -> Dataset:
+    """Read all bars of the file, however few, or draw those of a synthetic market.
+
+    What was found in a file is printed even where no features can be made of it.
+    """
     if config.data.kind == "synthetic":
         return make_dataset(config.data)
-    return read_dataset(config, purge_bars=0, min_bars=1, whole=True)
+
+    def show(bars: Bars) -> None:
+        if console is not None:
+            console.print(_rich("what was found in the file", file_table(bars)))
+
+    return read_dataset(config, seen=show, purge_bars=0, min_bars=1, whole=True)
 
 
 def inspect(dataset: Dataset, config: FeatureConfig, out: Path, console: Console) -> None:
@@ -189,7 +204,8 @@ def inspect(dataset: Dataset, config: FeatureConfig, out: Path, console: Console
     found = compute(arrays, replace(config, temporal=True), workers=len(os.sched_getaffinity(0)))
     for index, (path, features) in enumerate(zip(dataset.paths, found, strict=True)):
         tables = inspect_path(path, features, dataset.notes)
-        write_tables(tables, out if len(dataset.paths) == 1 else out / f"path_{index}")
+        folder = out if len(dataset.paths) == 1 else out / f"path_{index}"
+        write_tables(tables, path.bars.reading, folder)
         print_tables(tables, console)
 
 
@@ -215,7 +231,8 @@ def main(overrides: Sequence[str]) -> None:
     """Inspect what the overrides name."""
     config = typed(compose("inspect", overrides), InspectConfig)
     out = folder_for(config)
-    inspect(read(config), config.features, out, Console(highlight=False))
+    console = Console(highlight=False)
+    inspect(read(config, console), config.features, out, console)
     Console(highlight=False, soft_wrap=True).print(f"run: {out}", markup=False)
 
 

@@ -4,7 +4,7 @@ Source: `docs/definitions.md`, "Bars".
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from grandmodel.core.checks import require, require_choice
 from grandmodel.core.clock import MINUTE_NS, close_time_ns
 from grandmodel.market.defects import refuse_defects
 from grandmodel.market.instruments import Instrument
+from grandmodel.market.reading import Reading
 
 VOLUME_KINDS = ("traded", "ticks", "none")
 ADJUSTMENTS = ("none", "additive", "ratio", "unknown")
@@ -40,6 +41,7 @@ class Bars:
     volume_kind: str = "traded"  # traded | ticks | none
     adjustment: str = "unknown"  # none | additive | ratio | unknown
     source: str = "bars"  # file or maker, for messages and records
+    reading: Reading | None = field(default=None, compare=False)  # of bars that come from a file
 
     def __post_init__(self) -> None:
         """Freeze the arrays and refuse defects."""

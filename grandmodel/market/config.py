@@ -4,16 +4,33 @@ import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
+from grandmodel.market.dataset import DECISION_MINUTES
 from grandmodel.market.instruments import FIRST_YEAR, LAST_YEAR
+from grandmodel.market.zones import split_zone
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
-KINDS = ("csv", "parquet", "synthetic", "custom")
+FILE_KINDS = (  # in the order in which data=auto tries them; csv takes what nothing else does
+    "parquet",
+    "databento",
+    "lean",
+    "freqtrade",
+    "tradingview",
+    "histdata",
+    "binance",
+    "metatrader",
+    "wondertrader",
+    "backtrader",
+    "yahoo",
+    "ticks",
+    "csv",
+)
+KINDS = ("auto", *FILE_KINDS, "synthetic", "custom")
+ON_DEFECT = ("refuse", "drop", "keep")
 DATE_ORDERS = ("mdy", "dmy", "ymd")
 
 
@@ -70,11 +87,14 @@ class SplitConfig:
 class DataConfig:
     """Where bars come from and how they are to be understood."""
 
-    kind: str = "synthetic"  # csv | parquet | synthetic | custom
+    kind: str = "synthetic"  # auto | a format of FILE_KINDS | synthetic | custom
     reader: dict[str, Any] | None = None  # of kind custom: docs/extend.md
-    path: str | None = None  # file of kind csv or parquet
-    stamp: str = "open"  # open | close: which end of a bar its time names
-    timezone: str = "UTC"  # of times without one
+    path: str | None = None  # the file of bars
+    stamp: str | None = None  # open | close: which end of a bar its time names; None: the format's
+    timezone: str | None = None  # of times without one, New York + 7 h: America/New_York+7
+    on_defect: str = "refuse"  # refuse | drop | keep: rows that no market produces
+    bar_minutes: int = 1  # length of the bars that are made of ticks
+    price_scale: float = 1.0  # prices are multiplied by it: 0.01 for cents
     time_column: str | None = None  # where several columns could be the time
     date_order: str | None = None  # mdy | dmy | ymd, where day and month could be exchanged
     start: str | None = None  # first day or time to decide on; earlier bars feed the features
@@ -89,7 +109,17 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Refuse values out of range; whether the file exists is checked when it is read."""
         require_choice("data.kind", self.kind, KINDS)
-        require_choice("data.stamp", self.stamp, ("open", "close"))
+        require_choice("data.on_defect", self.on_defect, ON_DEFECT)
+        if self.stamp is not None:
+            require_choice("data.stamp", self.stamp, ("open", "close"))
+        require(
+            1 <= self.bar_minutes <= DECISION_MINUTES and DECISION_MINUTES % self.bar_minutes == 0,
+            f"data.bar_minutes must divide {DECISION_MINUTES}, was {self.bar_minutes}",
+        )
+        require(
+            0.0 < self.price_scale < math.inf,
+            f"data.price_scale must be a number above 0, was {self.price_scale}",
+        )
         require_choice("data.adjustment", self.adjustment, ADJUSTMENTS)
         if self.volume_kind is not None:
             require_choice("data.volume_kind", self.volume_kind, VOLUME_KINDS)
@@ -113,12 +143,18 @@ class DataConfig:
                 "data.raw_level_at belongs to data.adjustment=additive, which was "
                 f"{self.adjustment}",
             )
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise UserError(
-                f"data.timezone must be a name such as UTC or America/New_York, was {self.timezone}"
-            ) from error
+        if self.timezone is not None:
+            _require_zone(self.timezone)
+
+
+def _require_zone(timezone: str) -> None:
+    try:
+        split_zone(timezone)
+    except ValueError as error:
+        raise UserError(
+            "data.timezone must be a name such as UTC, America/New_York or "
+            f"America/New_York+7, was {timezone}"
+        ) from error
 
 
 def iso_time(key: str, value: str | None) -> np.datetime64:

@@ -13,17 +13,22 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.clock import DAY_NS, HOUR_NS
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
-from grandmodel.market.config import DataConfig, SplitConfig, is_day, iso_time, parse_raw_level
+from grandmodel.market.config import (
+    DataConfig,
+    SplitConfig,
+    is_day,
+    iso_time,
+    parse_raw_level,
+)
 from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
 from grandmodel.market.hours import known_hours
 from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
-from grandmodel.market.readers.csv import read_csv
-from grandmodel.market.readers.parquet import read_parquet
+from grandmodel.market.readers.formats import read_bars
+from grandmodel.market.reading import reading_notes
 from grandmodel.market.splits import WARMUP_BARS, Span, split_by_sessions
 from grandmodel.market.volume import volume_contradiction, warmup_rows
 
 Reader = Callable[[DataConfig, Instrument], Bars]
-READERS: dict[str, Reader] = {"csv": read_csv, "parquet": read_parquet}
 EPISODE_BARS = 256
 WEEKS_PER_YEAR = 365.25 / 7.0
 LONG_GAP_HOURS = 24.0  # as entries are refused over
@@ -54,13 +59,9 @@ def load_dataset(
     Raises:
         UserError: what cannot be read, or is too little.
     """
-    require(
-        reader is not None or config.kind in READERS,
-        f"data.kind must be one of {', '.join(READERS)} here, was {config.kind}",
-    )
     known = isinstance(instruments, Instrument)
     instrument = instruments if known else instrument_for(None, config.path, instruments)
-    file_bars = (reader or READERS[config.kind])(config, instrument)
+    file_bars = (reader or read_bars)(config, instrument)
     notes = _notes(file_bars, config)
     file_bars = _with_facts(_at_raw_level(file_bars, config))
     bars = resample(file_bars, DECISION_MINUTES)
@@ -116,7 +117,7 @@ def _at_raw_level(bars: Bars, config: DataConfig) -> Bars:
 
 def _notes(bars: Bars, config: DataConfig) -> list[str]:
     """Return warnings about the file, one sentence each."""
-    notes = []
+    notes = [] if bars.reading is None else list(reading_notes(bars.source, bars.reading))
     contradiction = volume_contradiction(bars)
     if contradiction is not None:
         notes.append(contradiction)

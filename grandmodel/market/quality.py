@@ -52,7 +52,8 @@ def quality_table(bars: Bars) -> pd.DataFrame:
     Returns:
         Columns finding, count, share (of the bars), worst (in the unit that note names),
         first_time (UTC) and note. Duplicates and non-positive prices are always 0 in bars, which
-        would have been refused; they stand there because readers look for them.
+        would have been refused; they stand there because readers look for them. Rows that
+        `data.on_defect` dropped or mended come last, with their rows and the time of the first.
     """
     gaps = gap_table(bars)
     rows = [_row(bars, "bars", np.arange(len(bars)), None, f"{bars.minutes} minutes each")]
@@ -72,6 +73,7 @@ def quality_table(bars: Bars) -> pd.DataFrame:
     rows.append(_row(bars, "zero volume", zero, None, f"volume: {bars.volume_kind}"))
     rows.append(_row(bars, "high equals low", np.flatnonzero(bars.high == bars.low), None, ""))
     rows += _jumps(bars)
+    rows += _defects(bars)
     return pd.DataFrame(rows, columns=list(FINDINGS))
 
 
@@ -87,6 +89,18 @@ def _jumps(bars: Bars) -> list[tuple]:
         note = f"share of the price, the largest; counted above {limit:.2%}"
         rows.append(_row(bars, name, found + 1, worst, note))
     return rows
+
+
+def _defects(bars: Bars) -> list[tuple]:
+    """Return what the reader dropped or mended, with the rows of the file."""
+    if bars.reading is None:
+        return []
+    found = bars.reading.counts().itertuples(index=False)
+    share = 1.0 / max(bars.reading.rows, 1)
+    return [
+        (finding, count, count * share, None, first, f"{note}; share of the rows of the file")
+        for finding, count, first, note in found
+    ]
 
 
 def _outside(bars: Bars) -> tuple:

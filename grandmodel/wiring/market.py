@@ -1,6 +1,6 @@
 """From the data sections to a dataset, its tape and the stretches of each split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ from grandmodel.features.evidence import (
     without_synergies,
 )
 from grandmodel.features.tape import Tape
+from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import sessions_per_year
+from grandmodel.market.config import DataConfig
 from grandmodel.market.dataset import Dataset, instrument_facts
 from grandmodel.market.instruments import Instrument, instrument_for
 from grandmodel.market.load import load_dataset
+from grandmodel.market.readers.formats import read_bars
 from grandmodel.market.splits import WARMUP_BARS, Span, cut_segments
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.wiring.extend import own_reader, with_own_columns
@@ -154,11 +157,23 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
     )
 
 
-def read_dataset(config: MarketSections, **settings: Any) -> Dataset:
-    """Read the bars of a file; ``settings`` are those of :func:`load_dataset`."""
+def read_dataset(
+    config: MarketSections, *, seen: Callable[[Bars], None] | None = None, **settings: Any
+) -> Dataset:
+    """Read the bars of a file; ``settings`` are those of :func:`load_dataset`.
+
+    ``seen`` is shown the bars of the file before they are made longer and split.
+    """
     instrument = choose_instrument(config.instrument, config.data.path)
-    reader = own_reader(config.data.reader) if config.data.kind == "custom" else None
-    return load_dataset(config.data, instrument, reader=reader, **settings)
+    reader = own_reader(config.data.reader) if config.data.kind == "custom" else read_bars
+
+    def read(data: DataConfig, chosen: Instrument) -> Bars:
+        bars = reader(data, chosen)
+        if seen is not None:
+            seen(bars)
+        return bars
+
+    return load_dataset(config.data, instrument, reader=read, **settings)
 
 
 def build_stage(

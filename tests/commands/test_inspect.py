@@ -53,7 +53,7 @@ def test_files_are_whole_and_nothing_else_stays(folder):
     names = {file.name for file in folder.iterdir()}
     assert names == {
         "matrix30.parquet", "gaps.parquet", "synergies.parquet", "quality.parquet",
-        "features.html", "printed.txt",
+        "file.parquet", "features.html", "printed.txt",
     }  # fmt: skip
 
 
@@ -190,6 +190,11 @@ def test_the_command_reads_a_file_and_names_its_folder_last(fine, tmp_path, caps
     )
     frame.to_parquet(tmp_path / "some_5m.parquet", index=False)
     out = tmp_path / "out"
-    command.main(["data=parquet", f"data.path={tmp_path / 'some_5m.parquet'}", f"out={out}"])
-    assert capsys.readouterr().out.splitlines()[-1] == f"run: {out}"
+    command.main([f"data.path={tmp_path / 'some_5m.parquet'}", f"out={out}"])
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == f"run: {out}"
+    assert "parquet, recognised" in printed
+    assert "600 of 5 minutes" in printed
+    assert len(pd.read_parquet(out / "defects.parquet")) == 0
+    assert "bars there" in (out / "features.html").read_text()
     assert len(pd.read_parquet(out / "matrix30.parquet")) == 100

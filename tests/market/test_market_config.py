@@ -9,7 +9,10 @@ from grandmodel.market.config import DataConfig, SplitConfig
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"kind": "json"}, "data.kind must be one of csv, parquet, synthetic, custom, was json"),
+        (
+            {"kind": "json"},
+            "data.kind must be one of auto, parquet, .*, csv, synthetic, custom, was json",
+        ),
         ({"stamp": "end"}, "data.stamp must be one of open, close, was end"),
         ({"timezone": "Mars/Base"}, "data.timezone must be a name such as UTC"),
         ({"adjustment": "split"}, "data.adjustment must be one of none, additive"),

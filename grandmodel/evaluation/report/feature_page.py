@@ -9,10 +9,12 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
+from grandmodel.evaluation.report.coverage_figure import CLOSED, coverage_figure, coverage_words
 from grandmodel.evaluation.report.figures import CLASS_COLOURS, GRID, INK, OWN
 from grandmodel.evaluation.report.page import CONFIG, STYLE
 from grandmodel.evaluation.report.tables import records_html
 from grandmodel.features.scaling import LIMIT, MATRIX_30
+from grandmodel.market.coverage import Coverage
 from grandmodel.market.splits import WARMUP_BARS
 
 SHOWN_BARS = 1000
@@ -37,6 +39,8 @@ class FeatureTables:
     gaps: pd.DataFrame  # time, event, direction, size
     synergies: pd.DataFrame  # time, type, direction, confidence, tied
     synergy_counts: pd.DataFrame  # type, count, per_year
+    file: pd.DataFrame  # fact, value
+    coverage: Coverage  # which bars are there
 
 
 def spread_table(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -61,7 +65,13 @@ def feature_page(tables: FeatureTables) -> str:
     notes = "".join(f"<p>{escape(note)}</p>" for note in tables.notes)
     sections = [
         f"<h1>{escape(tables.title)}</h1>{notes}",
-        _section("What is in the file", _table(tables.quality)),
+        _section("What is in the file", _table(tables.file)),
+        _section(
+            "Bars that are there and bars that are missing",
+            f"<p>{escape(coverage_words(tables.coverage))}</p>"
+            + _figure(coverage_figure(tables.coverage), CLOSED),
+        ),
+        _section("Data quality", _table(tables.quality)),
         _section(
             f"Price, gaps and synergies, the last {SHOWN_BARS} bars",
             _figure(_price_figure(tables)),
@@ -104,11 +114,11 @@ def _cell(value: object) -> object:
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
-def _figure(figure: go.Figure) -> str:
+def _figure(figure: go.Figure, background: str = "rgba(0,0,0,0)") -> str:
     figure.update_layout(
         margin={"l": 48, "r": 12, "t": 24, "b": 36},
         paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor=background,
         font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
     )

@@ -34,8 +34,11 @@ PRICES = {
     "close": ("close", "c", "close_price", "closeprice", "last"),
 }
 TRADED = ("volume", "vol", "v", "real_volume", "base_volume", "volume_base")
+SIZES = ("size", "qty", "quantity", "amount")
 TICKS = ("tick_volume", "tickvol", "tick_vol", "tickvolume", "ticks")
+TRADE_PRICES = ("price", "last", "last_price", "trade_price", "bid")
 SYMBOL = ("symbol", "ticker", "sym", "instrument", "contract", "instrument_id")
+MAX_SHOWN = 40  # letters of a name and names of a file, in messages
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def find_columns(source: str, names: Sequence[str], config: DataConfig) -> Colum
     by_plain: dict[str, list[str]] = {}
     for name in names:
         by_plain.setdefault(plain(name), []).append(name)
-    time, time_of_day = _time_columns(source, by_plain, config)
+    time, time_of_day = time_columns(source, by_plain, config)
     prices = {}
     for key, usual in PRICES.items():
         found = _one(source, key, usual, by_plain)
@@ -99,7 +102,7 @@ def find_columns(source: str, names: Sequence[str], config: DataConfig) -> Colum
     )
 
 
-def _time_columns(
+def time_columns(
     source: str, by_plain: dict[str, list[str]], config: DataConfig
 ) -> tuple[str, str | None]:
     """Return the column of times, and the one of the time of day where it stands apart."""
@@ -112,7 +115,7 @@ def _time_columns(
             f"{known}",
         )
         return found[0], None
-    own_end = OPEN_STAMPS if config.stamp == "open" else CLOSE_STAMPS
+    own_end = CLOSE_STAMPS if config.stamp == "close" else OPEN_STAMPS
     found = [name for usual in own_end for name in by_plain.get(usual, [])]
     found += [name for usual in STAMPS for name in by_plain.get(usual, [])]
     plains = [plain(name) for name in found]
@@ -152,4 +155,5 @@ def _first(usual: Sequence[str], by_plain: dict[str, list[str]]) -> str | None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(str(name) for name in names)
+    shown = ", ".join(str(name)[:MAX_SHOWN] for name in list(names)[:MAX_SHOWN])
+    return shown + (", ..." if len(names) > MAX_SHOWN else "")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from grandmodel.core.checks import UserError
 from grandmodel.market.defects import RowName
+from grandmodel.market.zones import split_zone
 
 OFFSET = re.compile(r"(?:Z|UTC|GMT|\d[+-]\d{2}:?\d{2}|\d\s[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$")
 WRITTEN_FORMATS = (
@@ -31,6 +32,16 @@ DOTS = re.compile(r"\D*\d{1,2}\.\d{1,2}\.")  # nobody writes the month before th
 MONTHS, DAYS, SHORT_YEAR = 12, 31, 2
 DIGIT_DATES = ((19000101, 21001231), (190001010000, 210012312359), (19000101000000, 21001231235959))
 UNIX_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
+ORDERS = ("mdy", "dmy")
+UNREADABLE = "is no time that can be read: write it like 2024-01-31 15:30:00"
+
+
+class BadTimesError(UserError):
+    """Times of some rows cannot be read; a reader that may drop rows can do without them."""
+
+    def __init__(self, sentence: str, rows: NDArray[np.bool_]) -> None:
+        super().__init__(sentence)
+        self.rows = rows  # [row] True where the time is bad
 
 
 class Place(NamedTuple):
@@ -45,6 +56,12 @@ class Place(NamedTuple):
         return UserError(
             f"{self.source}: {self.name_row(row)}, column {self.label}: {text} {remedy}"
         )
+
+    def refuse_rows(self, rows: NDArray[np.bool_], values: object, remedy: str) -> BadTimesError:
+        """Return the error for the rows marked True, in the words of the first."""
+        row = int(np.argmax(rows))
+        value = values[row] if isinstance(values, np.ndarray | pd.DatetimeIndex) else values
+        return BadTimesError(str(self.refuse(row, value, remedy)), rows)
 
 
 def parse_times(
@@ -69,7 +86,7 @@ def parse_times(
     """
     missing = values.isna().to_numpy()
     if missing.any():
-        raise place.refuse(int(np.argmax(missing)), "nothing", "is no time: fill it in")
+        raise place.refuse_rows(missing, "nothing", "is no time: fill it in")
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         return _utc_ns(pd.DatetimeIndex(values), timezone, place)
     if pd.api.types.is_numeric_dtype(values.dtype):
@@ -97,6 +114,12 @@ def join_date_and_time(dates: pd.Series, times: pd.Series) -> pd.Series:
     return day + " " + times.astype(str).str.strip()
 
 
+def is_unix(values: pd.Series) -> bool:
+    """Tell numbers that count from 1970 from all other times."""
+    number = pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind != "M"
+    return number and not _digit_dates(values.to_numpy())
+
+
 def _digit_dates(numbers: NDArray) -> bool:
     low, high = numbers.min(), numbers.max()
     return any(first <= low and high <= last for first, last in DIGIT_DATES)
@@ -107,8 +130,7 @@ def _unix_ns(numbers: NDArray, place: Place) -> NDArray[np.int64]:
     unit = next((unit for limit, unit in UNIX_UNITS if size < limit), 1)
     fits = np.isfinite(numbers) & (np.abs(numbers) < np.iinfo(np.int64).max / unit)
     if not fits.all():
-        row = int(np.argmax(~fits))
-        raise place.refuse(row, numbers[row], "is no unix time: give seconds since 1970")
+        raise place.refuse_rows(~fits, numbers, "is no unix time: give seconds since 1970")
     if np.issubdtype(numbers.dtype, np.integer):
         return numbers.astype(np.int64) * unit
     return np.round(numbers * float(unit)).astype(np.int64)
@@ -118,8 +140,12 @@ def _from_text(texts: pd.Series, place: Place, date_order: str | None) -> pd.Dat
     first = texts.iloc[0]
     if TIME_OF_DAY.fullmatch(first):  # pandas would add today's date
         raise place.refuse(0, first, "is a time of day without a date: add a date column")
-    _refuse_mixed_zones(texts, place)
     written = next((form for pattern, form in WRITTEN_FORMATS if pattern.match(first)), None)
+    tried = pd.Series(texts[:1])
+    if written is None and all(_to_datetime(tried, None, way).isna().all() for way in ORDERS):
+        only_first = np.arange(len(texts)) == 0  # there is no form to read the others by
+        raise place.refuse_rows(only_first, first, UNREADABLE)
+    _refuse_mixed_zones(texts, place)
     orders = ["mdy"]  # of what is written in a known form, none is used
     if written is None and THREE_NUMBERS.match(first):
         orders = _possible_orders(texts, place, date_order)
@@ -127,9 +153,7 @@ def _from_text(texts: pd.Series, place: Place, date_order: str | None) -> pd.Dat
     good = {order: times for order, times in tries.items() if not times.isna().any()}
     if not good:
         fewest = min(tries.values(), key=lambda times: int(times.isna().sum()))
-        row = int(np.argmax(fewest.isna()))
-        remedy = "is no time that can be read: write it like 2024-01-31 15:30:00"
-        raise place.refuse(row, texts.iloc[row], remedy)
+        raise place.refuse_rows(np.asarray(fewest.isna()), texts.to_numpy(object), UNREADABLE)
     in_order = {order: times for order, times in good.items() if times.is_monotonic_increasing}
     _refuse_several(texts, in_order, place)
     return next(iter((in_order or good).values()))
@@ -180,10 +204,9 @@ def _refuse_mixed_zones(texts: pd.Series, place: Place) -> None:
     written = texts.str.match(r"\d").to_numpy(dtype=bool)
     other = written & (zoned != zoned[0])
     if other.any():
-        row = int(np.argmax(other))
-        has = "has a time zone" if zoned[row] else "has no time zone"
+        has = "has no time zone" if zoned[0] else "has a time zone"
         remedy = f"{has}, unlike the first row: write all times in one way"
-        raise place.refuse(row, texts.iloc[row], remedy)
+        raise place.refuse_rows(other, texts.to_numpy(object), remedy)
 
 
 def _to_datetime(texts: pd.Series, written: str | None, order: str) -> pd.DatetimeIndex:
@@ -206,25 +229,27 @@ def _utc_ns(times: pd.DatetimeIndex, timezone: str, place: Place) -> NDArray[np.
         times = _localise(times, timezone, place)
     far = (times < pd.Timestamp(FIRST_DAY, tz="UTC")) | (times >= pd.Timestamp(LAST_DAY, tz="UTC"))
     if far.any():
-        row = int(np.argmax(far))
-        raise place.refuse(row, times[row], f"lies outside {FIRST_DAY} to {LAST_DAY}: mend it")
+        remedy = f"lies outside {FIRST_DAY} to {LAST_DAY}: mend it"
+        raise place.refuse_rows(np.asarray(far), times, remedy)
     return times.tz_convert("UTC").as_unit("ns").asi8
 
 
 def _localise(times: pd.DatetimeIndex, timezone: str, place: Place) -> pd.DatetimeIndex:
-    out = times.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
-    if not out.isna().any():
+    zone, ahead = split_zone(timezone)
+    times = times - pd.Timedelta(hours=ahead)
+    out = times.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    bad = np.asarray(out.isna())
+    if not bad.any():
         return out
     try:
-        out = times.tz_localize(timezone, ambiguous="infer", nonexistent="NaT")
+        out = times.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
     except ValueError as error:
-        row = int(np.argmax(out.isna()))
         remedy = f"can stand for two instants in {timezone}: give times in UTC or with an offset"
-        raise place.refuse(row, times[row], remedy) from error
-    if out.isna().any():
-        row = int(np.argmax(out.isna()))
+        raise place.refuse_rows(bad, times, remedy) from error
+    bad = np.asarray(out.isna())
+    if bad.any():
         remedy = (
             f"does not exist in {timezone}, clocks skip it: set data.timezone to the right zone"
         )
-        raise place.refuse(row, times[row], remedy)
+        raise place.refuse_rows(bad, times, remedy)
     return out
