@@ -51,7 +51,7 @@ def parquet_table(path: Path, config: DataConfig) -> Table:
         stored = dict(zip(names, schema.names, strict=True))
         wanted = [stored[name] for name in columns.all]
         data = pq.read_table(path, columns=wanted).select(wanted)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read as Parquet, it may be cut off: copy or download it again"
         ) from error
@@ -66,10 +66,11 @@ def feather_table(path: Path, config: DataConfig) -> Table:
     """
     try:
         data = feather.read_table(path, memory_map=False)
+        data.validate(full=True)  # Arrow trusts what stands in the file
         names = with_index(data.schema)
         columns = find_columns(str(path), names, config)
         data = data.rename_columns(names).select(columns.all)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read as Feather, it may be cut off: copy or download it again"
         ) from error

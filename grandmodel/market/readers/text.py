@@ -3,9 +3,12 @@
 Source: `docs/definitions.md`, "Reading files".
 """
 
+import codecs
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -69,20 +72,7 @@ def read_text(head: Head, layout: Layout, config: DataConfig) -> tuple[pd.DataFr
         UserError: a row has another number of fields than there are columns, or the text cannot
             be taken apart.
     """
-    ragged = _Ragged(config.on_defect == "drop")
-    try:
-        table = _arrow(head, layout, _types(head, layout), ragged)
-    except pa.ArrowInvalid as error:
-        _refuse_ragged(head, layout, ragged)
-        ragged = _Ragged(config.on_defect == "drop")
-        try:
-            table = _arrow(head, layout, dict.fromkeys(layout.wanted, pa.binary()), ragged)
-        except (pa.ArrowInvalid, UnicodeError) as second:
-            _refuse_ragged(head, layout, ragged)
-            text = " ".join(str(second).split())[:200]
-            raise UserError(f"{head.source} cannot be read as text in columns: {text}") from error
-    except UnicodeError as error:
-        raise UserError(f"{head.source} is no valid {head.encoding}: save it in UTF-8") from error
+    table, ragged = _read(head, layout, config)
     frame = pd.DataFrame({name: _column(table, name) for name in layout.wanted})
     lines = [row[0] for row in ragged.rows]
     if lines:
@@ -90,6 +80,44 @@ def read_text(head: Head, layout: Layout, config: DataConfig) -> tuple[pd.DataFr
         rows = np.array(lines) - 1 - layout.skipped_lines
         frame.index = pd.Index(np.delete(every, rows[rows < len(every)]))
     return frame, _left_out(ragged, layout)
+
+
+def _read(head: Head, layout: Layout, config: DataConfig) -> tuple[pa.Table, "_Ragged"]:
+    """Return the columns: fast where all rows are sound, else row by row, else as text."""
+    typed, texts = _types(head, layout), dict.fromkeys(layout.wanted, pa.string())
+    problem: Exception | None = None
+    for types, careful in ((typed, False), (typed, True), (texts, True)):
+        ragged = _Ragged(config.on_defect == "drop")
+        try:
+            return _arrow(head, layout, types, ragged if careful else None), ragged
+        except pa.ArrowInvalid as error:
+            _refuse_ragged(head, layout, ragged)
+            problem = error
+        except UnicodeError as error:
+            raise UserError(
+                f"{head.source} is no valid {head.encoding}: save it in UTF-8"
+            ) from error
+    text = " ".join(str(problem).split())[:200]
+    raise UserError(f"{head.source} cannot be read as text in columns: {text}") from problem
+
+
+class _Mended(io.RawIOBase):
+    """A stream as valid UTF-8: what is none becomes a mark, so that rows can be shown."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size if size > 0 else BLOCK_BYTES)
+        text = self._decoder.decode(data, final=not data)
+        while data and not text:
+            data = self._stream.read(BLOCK_BYTES)
+            text = self._decoder.decode(data, final=not data)
+        return text.encode()
 
 
 def _types(head: Head, layout: Layout) -> dict[str, pa.DataType]:
@@ -109,19 +137,21 @@ def _types(head: Head, layout: Layout) -> dict[str, pa.DataType]:
     return types
 
 
-def _arrow(head: Head, layout: Layout, types: dict[str, pa.DataType], ragged: _Ragged) -> pa.Table:
+def _arrow(
+    head: Head, layout: Layout, types: dict[str, pa.DataType], ragged: "_Ragged | None"
+) -> pa.Table:
     text = dict(zip(layout.names, head.row(layout.header_lines), strict=False)).get(layout.time, "")
     form = next((form for pattern, form in DATED_FORMS if pattern.match(text)), "ISO8601")
     parsers = [pa_csv.ISO8601 if form == "ISO8601" else form]
     with unpacking(head.source.path), head.source.open() as file:
         return pa_csv.read_csv(
-            file,
+            file if ragged is None else _Mended(file, head.encoding),
             pa_csv.ReadOptions(
                 use_threads=False,  # rows are numbered only where one thread reads them
                 block_size=BLOCK_BYTES,
                 skip_rows=layout.skipped_lines,
                 column_names=list(layout.names),
-                encoding=head.encoding,
+                encoding=head.encoding if ragged is None else "utf8",
             ),
             pa_csv.ParseOptions(
                 delimiter=layout.separator,
@@ -140,7 +170,7 @@ def _arrow(head: Head, layout: Layout, types: dict[str, pa.DataType], ragged: _R
 def _column(table: pa.Table, name: str) -> pd.Series:
     """Return one column as numbers, times or text; what is no UTF-8 is shown by a mark."""
     column = table.column(name)
-    if not pa.types.is_binary(column.type):
+    if not (pa.types.is_binary(column.type) or pa.types.is_string(column.type)):
         return column.to_pandas()
     try:
         texts = column.cast(pa.string())

@@ -77,7 +77,7 @@ def table(head: Head, config: DataConfig) -> Table:
     names = _names(head)
     where = str(head.source)
     require(names is not None, f"{where} holds no ticks: they need columns of time and price")
-    names = list(names or ())
+    names, bids = list(names or ()), names is HISTDATA_NAMES
     known = {plain(name): name for name in reversed(names)}
     first = lambda usual: next((known[key] for key in usual if key in known), None)  # noqa: E731
     time, time_of_day = time_columns(where, {key: [name] for key, name in known.items()}, config)
@@ -86,14 +86,14 @@ def table(head: Head, config: DataConfig) -> Table:
         time, time_of_day, price, price, price, price,
         traded=first((*SIZES, *TRADED)), ticks=None, symbol=first(SYMBOL),
     )  # fmt: skip
-    header = int(names == head.fields and names is not HISTDATA_NAMES)
+    header = int(names == head.fields)
     wanted = list(dict.fromkeys(columns.all))
     skipped = head.blank_lines + header
     numeric = frozenset({price}) | ({columns.traded} if columns.traded else frozenset())
     layout = Layout(names, wanted, time, head.separator, skipped, header, numeric)
     frame, defects = read_text(head, layout, config)
     read = Table(where, frame, columns, skipped, defects=defects)
-    return without_blank(replace(read, timezone=NEW_YORK if names is HISTDATA_NAMES else "UTC"))
+    return without_blank(replace(read, timezone=NEW_YORK if bids else "UTC"))
 
 
 def bars_from_ticks(table: Table, config: DataConfig, instrument: Instrument) -> Bars:

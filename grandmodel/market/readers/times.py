@@ -17,6 +17,7 @@ OFFSET = re.compile(r"(?:Z|UTC|GMT|\d[+-]\d{2}:?\d{2}|\d\s[+-]\d{2}:?\d{2}|:\d{2
 WRITTEN_FORMATS = (
     (re.compile(r"\d{4}-\d{2}-\d{2}"), "ISO8601"),
     (re.compile(r"\d{8}[ T]\d{6}$"), "%Y%m%d %H%M%S"),
+    (re.compile(r"\d{8}[ T]\d{9}$"), "%Y%m%d %H%M%S%f"),  # milliseconds
     (re.compile(r"\d{8}[ T]\d{4}$"), "%Y%m%d %H%M"),
     (re.compile(r"\d{8}[ T]\d{1,2}:\d{2}:\d{2}$"), "%Y%m%d %H:%M:%S"),
     (re.compile(r"\d{8}[ T]\d{1,2}:\d{2}$"), "%Y%m%d %H:%M"),
