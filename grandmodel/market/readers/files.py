@@ -32,6 +32,7 @@ MAGICS = {
 }
 SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 ENCRYPTED = 0x1
+MAX_LETTERS = 200  # of what a library says, in messages
 
 
 def existing_file(config: DataConfig) -> Path:
@@ -102,7 +103,7 @@ def unpacking(path: Path) -> Iterator[None]:
 
 
 def _flat(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split())[:MAX_LETTERS] or type(error).__name__
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from grandmodel.market.reading import Reading, no_defects
 from grandmodel.market.volume import decide_volume_kind, warmup_rows
 
 PRICES = ("open", "high", "low", "close")
+SHOWN = 40  # letters of a value, in messages
 PASSES = 20  # of dropping rows without a time; each kind of bad time takes one or two
 
 
@@ -258,7 +259,7 @@ def numbers(table: Table, name: str, mode: str = "refuse") -> NDArray[np.float64
     if text.any() and mode == "refuse":
         row = int(np.argmax(text))
         raise UserError(
-            f"{table.source}: {table.name_row(row)}, column {name}: {column.iloc[row]!r} is not a "
+            f"{table.source}: {table.name_row(row)}, column {name}: {str(column.iloc[row])[:SHOWN]!r} is not a "
             "number: mend or remove the row"
         )
     return _exact(column, found)

@@ -33,6 +33,7 @@ DOTS = re.compile(r"\D*\d{1,2}\.\d{1,2}\.")  # nobody writes the month before th
 MONTHS, DAYS, SHORT_YEAR = 12, 31, 2
 DIGIT_DATES = ((19000101, 21001231), (190001010000, 210012312359), (19000101000000, 21001231235959))
 UNIX_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1))
+SHOWN = 40  # letters of a value, in messages
 ORDERS = ("mdy", "dmy")
 UNREADABLE = "is no time that can be read: write it like 2024-01-31 15:30:00"
 
@@ -55,7 +56,7 @@ class Place(NamedTuple):
     def refuse(self, row: int, text: object, remedy: str) -> UserError:
         """Return the error for one row."""
         return UserError(
-            f"{self.source}: {self.name_row(row)}, column {self.label}: {text} {remedy}"
+            f"{self.source}: {self.name_row(row)}, column {self.label}: {str(text)[:SHOWN]} {remedy}"
         )
 
     def refuse_rows(self, rows: NDArray[np.bool_], values: object, remedy: str) -> BadTimesError:
