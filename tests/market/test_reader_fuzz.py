@@ -32,6 +32,11 @@ def test_seeds_reach_all_outcomes(tmp_path: Path) -> None:
     assert {"refused", "clean", "mended"} == seen
 
 
+@pytest.mark.parametrize("seed", [7873, 118645, 209402, 218479])
+def test_files_that_once_broke_a_reader(seed: int, tmp_path: Path) -> None:
+    outcome(*broken_file(random.Random(seed)), tmp_path / "file.csv")  # noqa: S311
+
+
 def test_the_check_sees_what_a_reader_lets_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -258,8 +258,9 @@ def numbers(table: Table, name: str, mode: str = "refuse") -> NDArray[np.float64
     text = np.isnan(found) & column.notna().to_numpy()
     if text.any() and mode == "refuse":
         row = int(np.argmax(text))
+        value = str(column.iloc[row])[:SHOWN]
         raise UserError(
-            f"{table.source}: {table.name_row(row)}, column {name}: {str(column.iloc[row])[:SHOWN]!r} is not a "
+            f"{table.source}: {table.name_row(row)}, column {name}: {value!r} is not a "
             "number: mend or remove the row"
         )
     return _exact(column, found)

@@ -55,9 +55,10 @@ class Place(NamedTuple):
 
     def refuse(self, row: int, text: object, remedy: str) -> UserError:
         """Return the error for one row."""
-        return UserError(
-            f"{self.source}: {self.name_row(row)}, column {self.label}: {str(text)[:SHOWN]} {remedy}"
-        )
+        if isinstance(text, pd.Timestamp):  # which cannot write the year 0
+            text = str(text.to_datetime64().astype("datetime64[s]")).replace("T", " ")
+        place = f"{self.source}: {self.name_row(row)}, column {self.label}"
+        return UserError(f"{place}: {str(text)[:SHOWN]} {remedy}")
 
     def refuse_rows(self, rows: NDArray[np.bool_], values: object, remedy: str) -> BadTimesError:
         """Return the error for the rows marked True, in the words of the first."""
