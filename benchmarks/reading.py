@@ -55,7 +55,8 @@ def read_ours(path: str) -> int:
     from grandmodel.market.instruments import GENERIC_INSTRUMENT
     from grandmodel.market.readers.formats import read_bars
 
-    return len(read_bars(DataConfig(kind="auto", path=path), GENERIC_INSTRUMENT))
+    config = DataConfig(kind="auto", path=path, timezone="UTC")  # the file has no change of clocks
+    return len(read_bars(config, GENERIC_INSTRUMENT))
 
 
 def read_pandas(path: str) -> int:
