@@ -53,8 +53,13 @@ class SplitConfig:
         if isinstance(self.train, str) or isinstance(self.validation, str):
             dates = [self.train, self.validation, self.test]
             dates = dates if isinstance(self.test, str) else dates[:2]
+            require(
+                isinstance(self.train, str) and isinstance(self.validation, str),
+                "data.split.train and data.split.validation must both be dates where one is, were "
+                f"{self.train} and {self.validation}: give both dates",
+            )
             for key, value in zip(("train", "validation", "test"), dates, strict=False):
-                iso_time(f"data.split.{key}", value if isinstance(value, str) else None)
+                iso_time(f"data.split.{key}", str(value))
                 require(
                     is_day(str(value)),
                     f"data.split.{key} must be a day such as 2024-01-31, because parts begin with "

@@ -66,6 +66,10 @@ def load_dataset(
     file_bars = _with_facts(_at_raw_level(file_bars, config))
     bars = resample(file_bars, DECISION_MINUTES)
     table = session_table(bars)
+    require(
+        len(bars) > 0,
+        f"{bars.source} holds less than one bar of {DECISION_MINUTES} minutes: give more bars",
+    )
     start, stop = _usable(bars, table, config)
     _require_enough(bars, stop, min_bars, config)
     splits = _splits(table, start, stop, config.split, purge_bars, whole=whole)
@@ -165,7 +169,7 @@ def _usable(bars: Bars, table: SessionTable, config: DataConfig) -> tuple[int, i
         start = _edge(bars, table, "data.start", config.start, after_day=False)
     if config.end is not None:
         stop = _edge(bars, table, "data.end", config.end, after_day=True)
-    if start >= stop or not len(bars):
+    if start >= stop:
         first = np.datetime_as_string(bars.open_time_ns[:1].view("M8[ns]"), unit="D")
         last = np.datetime_as_string(bars.open_time_ns[-1:].view("M8[ns]"), unit="D")
         raise UserError(

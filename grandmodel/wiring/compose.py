@@ -1,6 +1,7 @@
 """Compose and close the configuration: every key belongs to a schema, errors name the key."""
 
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +10,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 import grandmodel
-from grandmodel.core.checks import UserError
+from grandmodel.core.checks import UserError, require
+from grandmodel.wiring.exit import SEE_ALL
 from grandmodel.wiring.run_folder import fresh_name
 from grandmodel.wiring.schema import InspectConfig, TrainConfig
 
@@ -43,9 +45,25 @@ def typed(config: DictConfig, schema: type[Config]) -> Config:
     """Turn a composed configuration into its dataclass, running every section's own checks.
 
     Raises:
-        UserError: a value breaks a rule of its section.
+        UserError: a value breaks a rule of its section, or a key belongs to none.
     """
+    _refuse_unknown(config)
     value = OmegaConf.to_object(config)
     if not isinstance(value, schema):
         raise UserError(f"the configuration is not a {schema.__name__}; compose it anew")
     return value
+
+
+def _refuse_unknown(config: DictConfig, above: str = "") -> None:
+    """Refuse keys that a section does not have: ``+key=value`` adds any key to any section."""
+    schema = OmegaConf.get_type(config)
+    known = {item.name for item in fields(schema)} if is_dataclass(schema) else None
+    for name in config:
+        key = f"{above}{name}"
+        require(
+            known is None or name in known,
+            f"{key} is not a configuration key; correct or remove it ({SEE_ALL})",
+        )
+        value = config.get(name)
+        if isinstance(value, DictConfig):
+            _refuse_unknown(value, f"{key}.")

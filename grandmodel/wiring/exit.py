@@ -30,6 +30,11 @@ TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value
         "{2} must be of type {1}, was {0}; give such a value",
     ),
     (
+        r"Error merging override ([^=\s]+)=(\S+)\s.*Invalid value assigned: \w+ is not a "
+        r"ListConfig",
+        "{0} must be a list, was {1}: write {0}=[{1}]",
+    ),
+    (
         r"Value (.+?) of type '\w+' is not a subclass of (\w+).*?full_key: (\S+)",
         "{2} must be of type {1}, was {0}; give such a value",
     ),
@@ -106,7 +111,16 @@ def guarded(main: Callable[[], None]) -> None:
         leave(error)
     except KeyboardInterrupt:
         leave(InterruptedRunError("interrupted before anything was written"))
-    except (PermissionError, NotADirectoryError) as error:
-        place = f"{error.filename} cannot be written: {error.strerror}; choose another folder"
-        leave(UserError(place))
+    except OSError as error:
+        if error.filename is None:
+            raise  # not about a file, such as a reader of the output that went away
+        leave(cannot_write(error))
     sys.exit(0)
+
+
+def cannot_write(error: OSError) -> UserError:
+    """Return the sentence about a file or folder that the system refused."""
+    return UserError(
+        f"{error.filename} cannot be written: {error.strerror}; choose another folder with "
+        "hydra.run.dir= or paths.output="
+    )

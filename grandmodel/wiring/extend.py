@@ -12,8 +12,11 @@ from hydra.utils import get_method, instantiate
 from grandmodel.core.checks import UserError, require
 from grandmodel.envs.reward import OwnTerm
 from grandmodel.features.arrays import path_arrays
+from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
+from grandmodel.market.config import DataConfig
 from grandmodel.market.dataset import Dataset
+from grandmodel.market.instruments import Instrument
 from grandmodel.market.load import Reader
 
 SHAPE_RULE = "must return one finite value per bar"
@@ -30,7 +33,30 @@ def own_reader(settings: Mapping[str, Any] | None) -> Reader:
         target is not None,
         "data.reader._target_ is missing: data.kind=custom needs the dotted name of a function",
     )
-    return _function("data.reader._target_", str(target))
+    return _named_reader(str(target), _function("data.reader._target_", str(target)))
+
+
+def _named_reader(target: str, reader: Reader) -> Reader:
+    """Return the reader with errors of its own turned into one sentence."""
+
+    def read(config: DataConfig, instrument: Instrument) -> Bars:
+        place = f"data.reader._target_={target} with data.path={config.path}"
+        try:
+            bars = reader(config, instrument)
+        except UserError:
+            raise
+        except Exception as error:  # code of the user's own may raise anything
+            said = " ".join(str(error).split())
+            raise UserError(
+                f"{place} failed: {type(error).__name__}: {said}; mend the reader or the file"
+            ) from error
+        require(
+            isinstance(bars, Bars),
+            f"{place} must return grandmodel.market.bars.Bars, was {type(bars).__name__}",
+        )
+        return bars
+
+    return read
 
 
 def own_terms(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, OwnTerm]:

@@ -139,6 +139,7 @@ class Judging:
         found = {name: self._measure(it.track) for name, it in self.rivals.references.items()}
         facts: dict[str, Any] = {
             "test_openings": 0,  # known when the ledger's line is written
+            "edge": self.config.env.edge or self.stage.dataset.instrument.edge,
             "gate": self.subject.gate,
             "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
             "beside": {name: measured.scalars for name, measured in self.beside.items()},

@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.core.checks import UserError, require
+from grandmodel.wiring.command_line import check_words
 from grandmodel.wiring.compose import compose
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
@@ -132,6 +133,7 @@ def _given(arguments: Sequence[str], key: str) -> dict[str, Override]:
     Raises:
         UserError: it holds an option such as ``-m``, or several values for a key.
     """
+    check_words(arguments, key)
     flags = [argument for argument in arguments if argument.startswith("-")]
     require(
         not flags,

@@ -44,6 +44,11 @@ class RunFolder:
         """The weights with the highest validation score."""
         return self.path / "checkpoints" / "best.ckpt"
 
+    @property
+    def log(self) -> Path:
+        """What a training said."""
+        return self.path / LOG_NAME
+
     def write_start(self, config: DictConfig, overrides: Sequence[str]) -> None:
         """Write what makes the run repeatable; ``config.yaml``, last, makes it a run."""
         write_text(self.path / "overrides.txt", "".join(f"{line}\n" for line in overrides))

@@ -1,8 +1,8 @@
 """The closed configuration: one dataclass per command, one section per room."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
-from grandmodel.core.checks import require, require_choice
+from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.envs.config import EnvConfig, RewardConfig
 from grandmodel.evaluation.config import EvaluationConfig
 from grandmodel.features.config import FeatureConfig
@@ -18,6 +18,8 @@ from grandmodel.wiring.sections import (
     TrainerConfig,
 )
 
+READ_BY_ALL = ("kind", "cache")  # of the data section, by readers and planted worlds alike
+
 
 @dataclass(kw_only=True)
 class DataSection(DataConfig, SyntheticConfig):
@@ -27,6 +29,20 @@ class DataSection(DataConfig, SyntheticConfig):
         """Run the checks of both parts."""
         DataConfig.__post_init__(self)
         SyntheticConfig.__post_init__(self)
+        if self.kind == "synthetic":
+            self._refuse_reader_keys()
+
+    def _refuse_reader_keys(self) -> None:
+        """Refuse what only readers of files look at: nobody would notice that it was ignored."""
+        usual = DataConfig()
+        for key in (item.name for item in fields(DataConfig)):
+            value = getattr(self, key)
+            if key not in READ_BY_ALL and value != getattr(usual, key):
+                given = "data.split" if key == "split" else f"data.{key}={value}"
+                raise UserError(
+                    f"{given} is given but data=synthetic reads no file: write data=csv or "
+                    "data=parquet"
+                )
 
 
 @dataclass(kw_only=True)

@@ -88,6 +88,7 @@ def run_training(
             f"python train.py resume={folder.path}"
         )
     folder.write_run_json(training_seconds=result.seconds)
+    console.print("judging, beside baselines and references")
     try:
         judging = _judge(training, folder, result)
         judging.write(folder.path, raw)
@@ -106,7 +107,9 @@ def run_training(
 def _prepare(
     config: TrainConfig, device: torch.device, console: Console, start: Start | None
 ) -> Training:
-    with console.status("reading bars and making features"):
+    said = "reading bars and making features"
+    console.print(f"{said}; where kernels are compiled first, that takes half a minute")
+    with console.status(said):
         stage = build_stage(
             config,
             max_hold_bars=config.env.max_hold_bars,
@@ -200,6 +203,7 @@ def _fit(
     whole = learner.config.whole_rollouts(config.total_steps)
     if whole != config.total_steps and not resume:
         console.print(f"total_steps {config.total_steps:,} -> {whole:,}: whole rollouts")
+    console.print(f"training for {whole:,} steps")
     with close_loggers(loggers):
         return fit(plan)
 

@@ -224,3 +224,9 @@ def test_the_warmup_is_the_first_600_half_hours_that_have_bars() -> None:
     assert warmup_rows(opens[:10]) == 10
     kind = decide_volume_kind(opens, np.zeros(len(opens)), GENERIC_INSTRUMENT)
     assert kind == "none"
+
+
+def test_less_than_one_bar_of_the_decision_clock_is_refused(tmp_path: Path) -> None:
+    FRAME[:3].to_parquet(tmp_path / "some_5m.parquet")
+    with pytest.raises(UserError, match="holds less than one bar of 30 minutes: give more bars"):
+        load_dataset(config_of(tmp_path / "some_5m.parquet"), KNOWN, 97)

@@ -39,7 +39,9 @@ def test_values_out_of_range_are_refused(keys: dict, words: str) -> None:
     [
         ({"train": 0.9}, "data.split shares must add up to at most 1, were 1.3"),
         ({"train": -0.1}, r"data.split.train must lie in \[0, 1\] or be a date, was -0.1"),
-        ({"train": "2024-01-01"}, "data.split.validation must be a date"),
+        ({"train": "2024-01-01"}, "were 2024-01-01 and 0.2: give both dates"),
+        ({"train": "2024-01-01", "validation": None}, "were 2024-01-01 and None: give both dates"),
+        ({"validation": "2024-01-01"}, "were 0.6 and 2024-01-01: give both dates"),
         ({"test": "2024-01-01"}, "give data.split.train and data.split.validation as dates"),
         ({"train": "2024-02-01", "validation": "2024-01-01"}, "dates must follow one another"),
         (

@@ -50,6 +50,11 @@ def test_a_run_folder_holds_everything(run: Path) -> None:
     assert found["split"] == "test"
     assert found["reference_grid"].startswith("hysteresis")
     assert "setting_enter" in found["references"]["best_rule"]
+    log = (run / "train.log").read_text()
+    assert log.startswith("reading bars")
+    assert "training for 6,144 steps" in log
+    assert found["verdict_reason"] in log
+    assert log.endswith("run: outputs/train/whole\n")
     equity = pd.read_parquet(run / "equity.parquet")
     gross = found["pnl_in_sessions"] + found["pnl_over_breaks"]
     assert gross == pytest.approx(equity["pnl_gross"].sum() / found["paths"])
@@ -191,6 +196,7 @@ def test_a_killed_and_resumed_run_ends_like_an_unbroken_one(run: Path, home: Pat
     [
         (("trainer=gpu",), ("trainer.accelerator=gpu",)),
         (("data=csv", "data.path=nothing.csv"), ("nothing.csv",)),
+        (("hydra.run.dir=/proc/nobody/may",), ("/proc/nobody", "cannot be written")),
         (("hydra.run.dir=outputs/train/whole",), ("already holds a run", "resume=")),
         (("data.leak=nobody",), ("data.leak", "nobody", "mlmi")),
         (("agent.members.mlmi.inputs=[wizardry]",), ("wizardry", "mlmi_value")),

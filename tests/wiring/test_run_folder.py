@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grandmodel.core.checks import UserError
+from grandmodel.wiring.exit import guarded
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder
 
 
@@ -52,3 +53,17 @@ def test_an_error_removes_only_what_did_not_become_a_run(tmp_path: Path) -> None
     assert (tmp_path / "b").exists()
     with pytest.raises(UserError, match="already holds a run"):
         _refused(tmp_path / "b", begun=False)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        with fresh_folder(Path("/proc/nobody/may")):
+            pass
+
+    with pytest.raises(SystemExit) as left:
+        guarded(main)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("/proc/nobody")
+    assert "hydra.run.dir=" in said
+    assert len(said.splitlines()) == 1

@@ -126,9 +126,10 @@ def _head(data: ReportData) -> str:
 
 
 def _grid(data: ReportData) -> str:
-    """The grid on which every reference was tuned."""
+    """The grid on which every reference was tuned, and the session edges that bind them all."""
     grid = data.metrics.get("reference_grid")
-    return f" References: {escape(grid)}." if grid else ""
+    tuned = f" References: {escape(grid)}." if grid else ""
+    return f"{tuned} {tables.FLAT_NOTE}." if data.metrics.get("edge") == "flat" else tuned
 
 
 def _decisions(data: ReportData) -> str:

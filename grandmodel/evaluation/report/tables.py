@@ -39,6 +39,9 @@ REASONS = {  # heading -> column of decisions.parquet
     "leading agent": "dominant_signal",
     "source of doubt": "uncertainty_source",
 }
+FLAT_NOTE = (
+    "env.edge=flat: policy, baselines and references alike hold nothing over the end of a session"
+)
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -103,6 +106,8 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
         notes.append(f"sealed test split: {openings_text(metrics['test_openings'])}")
     if metrics.get("reference_grid"):
         notes.append(f"references: {metrics['reference_grid']}")
+    if metrics.get("edge") == "flat":
+        notes.append(FLAT_NOTE)
     table.caption = "\n".join(notes) or None
     return table
 
@@ -187,6 +192,6 @@ def records_html(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:  # not a number, and not a time
         return UNKNOWN
     return f"{value:g}" if isinstance(value, float) else str(value)
