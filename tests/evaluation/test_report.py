@@ -2,6 +2,7 @@ import dataclasses
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from fakes import fake_tape, fake_team, halves
 from rich.console import Console
@@ -15,6 +16,7 @@ from grandmodel.evaluation.report.page import ReportData, page, write_report
 from grandmodel.evaluation.report.tables import (
     costs_html,
     metrics_html,
+    records_html,
     shown,
     terminal_table,
 )
@@ -163,3 +165,22 @@ def test_thinning_keeps_both_ends():
     assert len(kept) <= 2_000
     assert kept[0] == 0
     assert kept[-1] == 10_000
+
+
+def test_flat_session_edges_are_said_to_bind_everybody(data):
+    flat = data.metrics | {"edge": "flat"}
+    for edge, said in ((flat, True), (data.metrics | {"edge": "carry"}, False)):
+        console = Console(width=200, record=True)
+        console.print(terminal_table(edge))
+        assert ("env.edge=flat: policy, baselines" in console.export_text()) == said
+        assert ("env.edge=flat: policy, baselines" in page(replaced(data, edge))) == said
+
+
+def replaced(data, metrics):
+    return dataclasses.replace(data, metrics=metrics)
+
+
+def test_what_is_missing_is_a_dash():
+    shown_row = records_html([{"a": float("nan"), "b": pd.NaT, "c": None, "d": 0.5}])
+    assert shown_row.count("<td>\N{EN DASH}</td>") == 3
+    assert "<td>0.5</td>" in shown_row

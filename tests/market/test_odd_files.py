@@ -79,6 +79,7 @@ def test_times_that_no_bar_has(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("header", [True, False])
 def test_decimal_commas_are_named(header: bool, tmp_path: Path) -> None:
     file = tmp_path / "bars.csv"
-    random_frame("2024-01-01", 50, 5).to_csv(file, sep=";", decimal=",", index=False, header=header)
-    with pytest.raises(UserError, match="decimal comma.*: write decimals with a point"):
+    frame = random_frame("2024-01-01", 50, 5)
+    frame.to_csv(file, sep=";", decimal=",", index=False, header=header)
+    with pytest.raises(UserError, match=r"decimal comma.*: write decimals with a point"):
         csv_bars(file)

@@ -27,9 +27,9 @@ def forgets(config, instrument):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("raises", "_target_=odd_readers.raises with data.path=b.txt failed: KeyError: 'price'"),
-        ("refuses", "^the file is of 1999$"),
-        ("forgets", "odd_readers.forgets with data.path=b.txt must return .*Bars, was NoneType"),
+        ("raises", r"_target_=odd_readers.raises with data.path=b.txt failed: KeyError: 'price'"),
+        ("refuses", r"^the file is of 1999$"),
+        ("forgets", r"odd_readers.forgets with data.path=b.txt must return .*Bars, was NoneType"),
     ],
 )
 def test_what_a_reader_does_wrong_is_named(
