@@ -16,7 +16,14 @@ from grandmodel.market.instruments import Instrument
 from grandmodel.market.readers.columns import find_columns
 from grandmodel.market.readers.files import begins_like_parquet, chosen_member, source_of
 from grandmodel.market.readers.frame import Table, bars_from_table
-from grandmodel.market.readers.head import Head, head_of, is_number, require_text
+from grandmodel.market.readers.head import (
+    DECIMAL_COMMA,
+    POINT_RULE,
+    Head,
+    head_of,
+    is_number,
+    require_text,
+)
 from grandmodel.market.readers.text import Layout, read_text
 
 USUAL_ORDER = ("open", "high", "low", "close", "volume")
@@ -42,6 +49,8 @@ def read_csv(config: DataConfig, instrument: Instrument) -> Bars:
 def csv_table(head: Head, config: DataConfig) -> Table:
     """Return a file of text in columns as a table, its columns found by their names."""
     require_text(head)
+    comma = next((text for text in head.fields if DECIMAL_COMMA.fullmatch(text)), None)
+    require(comma is None, f"{head.source}: {comma} in the first line has {POINT_RULE}")
     names = _names_without_header(head.fields)
     if names is not None:
         return named_table(head, config, names)

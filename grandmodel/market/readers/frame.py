@@ -17,6 +17,7 @@ from grandmodel.market.config import DataConfig
 from grandmodel.market.defects import RowName, refuse_defects, refuse_disorder, utc_text
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.readers.columns import Columns
+from grandmodel.market.readers.head import DECIMAL_COMMA, POINT_RULE
 from grandmodel.market.readers.sieve import (
     HALF_HOUR_MINUTES,
     Sieve,
@@ -261,7 +262,7 @@ def numbers(table: Table, name: str, mode: str = "refuse") -> NDArray[np.float64
         value = str(column.iloc[row])[:SHOWN]
         raise UserError(
             f"{table.source}: {table.name_row(row)}, column {name}: {value!r} is not a "
-            "number: mend or remove the row"
+            f"number: {POINT_RULE if DECIMAL_COMMA.fullmatch(value) else 'mend or remove the row'}"
         )
     return _exact(column, found)
 

@@ -4,13 +4,16 @@ Source: `docs/definitions.md`, "Reading files".
 """
 
 import codecs
+import re
 from dataclasses import dataclass
 
 from grandmodel.core.checks import UserError, require
 from grandmodel.market.readers.columns import plain
 from grandmodel.market.readers.files import Source
 
-SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (";", "\t", "|", ",")  # among equals the comma last, which decimals may have
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+POINT_RULE = "decimal commas: write decimals with a point"
 HEAD_BYTES = 1 << 16
 HEAD_LINES = 4
 WIDE_BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
