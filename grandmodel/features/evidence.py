@@ -38,7 +38,7 @@ def constant_columns(tape: Tape, spans: Sequence[Span], columns: Sequence[str]) 
     """Return those of ``columns`` that never change over the rows of ``spans``."""
     starts = [tape.path_start(span.path) for span in spans]
     rows = [
-        tape.features[start + span.start : start + span.stop, tape.column_indices(columns)]
+        tape.features[start + span.start : start + span.stop, tape.column_indices(tuple(columns))]
         for start, span in zip(starts, spans, strict=True)
     ]
     if not rows:
