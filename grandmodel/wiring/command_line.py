@@ -44,7 +44,7 @@ def check_words(arguments: Sequence[str], named_run: str | None = None) -> None:
 def _settings(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """Yield every word that is no option of Hydra's nor belongs to one, and the one after it."""
     skip = False
-    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for word, following in zip(arguments, [*arguments, None][1:], strict=True):
         if skip:
             skip = False
             continue

@@ -40,8 +40,8 @@ class DataSection(DataConfig, SyntheticConfig):
             if key not in READ_BY_ALL and value != getattr(usual, key):
                 given = "data.split" if key == "split" else f"data.{key}={value}"
                 raise UserError(
-                    f"{given} is given but data=synthetic reads no file: write data=csv or "
-                    "data=parquet"
+                    f"{given} is given but data=synthetic reads no file: write data=auto, or "
+                    "the format such as data=csv"
                 )
 
 

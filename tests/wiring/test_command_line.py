@@ -35,6 +35,7 @@ def test_what_is_no_setting_is_refused_with_the_right_form(words, key, right) ->
 @pytest.mark.parametrize(
     "words",
     [
+        [],
         ["-m", "seed=0,1"],
         ["seed=0,1", "-m"],
         ["--cfg", "job", "seed=1"],
