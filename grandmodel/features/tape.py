@@ -31,6 +31,14 @@ class Tape:
     minutes: int
     instrument: Instrument
     fingerprint: str
+    volume: Tensor | None = None  # float64 [bar], in units of `volume_kind`
+    volume_kind: str = "none"  # traded | ticks | none
+    carry_long: Tensor | None = None  # float64 [bar]: cash that a unit held long from the close
+    carry_short: Tensor | None = None  # before pays at this open (swaps, funding); None: none
+    rolls: Tensor | None = None  # bool [bar]: a position held into this open changes contracts
+    late_open: Tensor | None = None  # float64 [bar]: price one minute after the open, and the
+    late_high: Tensor | None = None  # extremes of the bar from then on; None: no finer bars
+    late_low: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.close.shape[0])
