@@ -18,7 +18,7 @@ from grandmodel.core.types import ObservationSpec, Segment
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.observation import MarketView
 from grandmodel.evaluation.dynamic_programming import best_positions
-from grandmodel.evaluation.filter import filtered_drift
+from grandmodel.evaluation.filters import FILTERS
 from grandmodel.evaluation.rules import (
     Tuned,
     hysteresis_grid,
@@ -31,7 +31,7 @@ from grandmodel.evaluation.students import InputsOf, StudentConfig, predict, tra
 from grandmodel.evaluation.track import Track
 from grandmodel.features.tape import Tape
 from grandmodel.market.dataset import Dataset
-from grandmodel.market.synthetic.dataset import PathTruth
+from grandmodel.market.synthetic.world import PathTruth
 
 Setting = dict[str, float | int | str]
 
@@ -117,14 +117,22 @@ def _segment_positions(desk: Desk, signal: NDArray[np.float64], rules: list) -> 
     return np.concatenate(parts, axis=1)
 
 
-def filter_signal(tape: Tape, truths: Sequence[PathTruth]) -> NDArray[np.float64]:
+def truths_of(dataset: Dataset) -> list[PathTruth]:
+    """Return the truth of every path.
+
+    Raises:
+        ValueError: for a dataset without it.
+    """
+    truths = [truth for truth in dataset.truth or () if isinstance(truth, PathTruth)]
+    if len(truths) != len(dataset.paths):
+        raise ValueError("references need the truth of every path: only planted markets have it")
+    return truths
+
+
+def filter_signal(dataset: Dataset) -> NDArray[np.float64]:
     """Return the filter's expected drift of the next bar at every tape row, float64 [bar]."""
-    path, opens, close = tape.path.numpy(), tape.open.numpy(), tape.close.numpy()
-    parts = []
-    for index, truth in enumerate(truths):
-        rows = path == index
-        parts.append(filtered_drift(opens[rows], close[rows], truth.law, truth.sd_factor))
-    return np.concatenate(parts)
+    pairs = zip(dataset.paths, truths_of(dataset), strict=True)
+    return np.concatenate([FILTERS[truth.world](path, truth) for path, truth in pairs])
 
 
 def best_rule(desk: ReferenceDesk) -> Reference:
@@ -217,12 +225,10 @@ def compute_references(
     Raises:
         ValueError: for a dataset without the truth of its paths.
     """
-    truths = [truth for truth in dataset.truth or () if isinstance(truth, PathTruth)]
-    if len(truths) != len(dataset.paths):
-        raise ValueError("references need the truth of every path: only planted markets have it")
+    truths = truths_of(dataset)
     tape = tape.to("cpu")
     desk = ReferenceDesk(tape, training, judged, env, sd_floor)
-    signals = {"filter": filter_signal(tape, truths)}
+    signals = {"filter": filter_signal(dataset)}
     inputs_of = union_inputs(tape, union)
     targets = {
         "privileged_student": np.concatenate([truth.drift_next for truth in truths]),

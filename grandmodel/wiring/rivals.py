@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from grandmodel.evaluation import baselines
+from grandmodel.evaluation.filters import FILTERS
 from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.references import Reference, compute_references, optimum
 from grandmodel.evaluation.track import Track
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject
 from grandmodel.wiring.schema import TrainConfig
-
-UNPLANTED = ("random_walk",)  # worlds without anything that a reference could know
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _references(
     segments, floor = occasion.segments, subject.sd_floor
     if config.data.leak != "none":
         return {"optimum": optimum(tape, segments, env, sd_floor=floor)}
-    if dataset.truth is None or config.data.world in UNPLANTED:
+    if dataset.truth is None or config.data.world not in FILTERS:
         return {}
     count = config.evaluation.segments_for(dataset.synthetic)
     union = subject.team.critic.spec

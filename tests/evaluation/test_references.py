@@ -208,7 +208,7 @@ def test_eight_rules_and_averages_that_begin_with_their_path():
 def test_training_signal_alone_decides_the_thresholds():
     dataset, tape, segments = planted()
     desk = ReferenceDesk(tape, segments["train"], segments["test"], EnvConfig())
-    signal = filter_signal(tape, dataset.truth)
+    signal = filter_signal(dataset)
     tuned = desk.tune(signal)
     changed = signal.copy()
     changed[segments["train"][0].stop :] *= -1.0

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from grandmodel.core.clock import MINUTE_NS
-from grandmodel.market.synthetic.config import SyntheticConfig
+from grandmodel.market.synthetic.config import WORLD_NAMES, SyntheticConfig
 from grandmodel.market.synthetic.dataset import leak_column, make_dataset, open_times, trailing_sd
+from grandmodel.market.synthetic.worlds import WORLDS
 
 SMALL = {
     "train_bars": 3_000,
@@ -99,3 +100,14 @@ def test_leak_column_travels_with_the_dataset():
     assert np.corrcoef(leak[:-2], ahead)[0, 1] > 0.8
     plain = make_dataset(SyntheticConfig(**SMALL))
     assert plain.paths[2].bars.fingerprint == dataset.paths[2].bars.fingerprint
+
+
+def test_every_world_has_a_name_and_every_name_a_world():
+    assert set(WORLDS) == set(WORLD_NAMES)
+    for name in WORLD_NAMES:
+        dataset = make_dataset(SyntheticConfig(world=name, **SMALL))
+        assert {truth.world for truth in dataset.truth} == {name}
+        for path, truth in zip(dataset.paths, dataset.truth, strict=True):
+            assert path.bars.minutes == WORLDS[name].minutes
+            assert len(truth.drift_next) == len(path.bars)
+            np.testing.assert_array_equal(path.bars.open[1:], path.bars.close[:-1])

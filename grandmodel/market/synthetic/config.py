@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from grandmodel.core.checks import require, require_between, require_choice
 
-WORLDS = ("regimes", "half_cost", "textured", "random_walk")
+WORLD_NAMES = ("regimes", "half_cost", "textured", "random_walk")  # of `worlds.WORLDS`
 WINDOW_BARS = 48  # a window never reaches into the path before
 LATEST_TOTAL_BARS = 3_000_000  # one calendar runs through all paths and must end before 2262
 
@@ -16,7 +16,7 @@ class SyntheticConfig:
     Source: `docs/definitions.md`, Synthetic markets.
     """
 
-    world: str = "regimes"  # regimes | half_cost | textured | random_walk
+    world: str = "regimes"  # one of WORLD_NAMES
     leak: str = "none"  # none | all | the one agent that sees the planted look into the future
     seed: int = 0
     train_bars: int = 200_000
@@ -36,7 +36,7 @@ class SyntheticConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""
-        require_choice("data.world", self.world, WORLDS)
+        require_choice("data.world", self.world, WORLD_NAMES)
         require(bool(self.leak), "data.leak must be none, all or the name of an agent, was empty")
         require(self.seed >= 0, f"data.seed must not be negative, was {self.seed}")
         for key in ("train_bars", "validation_bars", "test_bars"):

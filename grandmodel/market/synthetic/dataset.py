@@ -1,7 +1,5 @@
 """From a configuration to a dataset: one training path, some for validation, some for test."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -12,25 +10,15 @@ from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
 from grandmodel.market.synthetic.config import SyntheticConfig
-from grandmodel.market.synthetic.law import RegimeLaw, law_of
-from grandmodel.market.synthetic.path import PricePath, draw_path
-from grandmodel.market.synthetic.texture import BARS_PER_DAY, Texture
+from grandmodel.market.synthetic.texture import BARS_PER_DAY
+from grandmodel.market.synthetic.world import Prices
+from grandmodel.market.synthetic.worlds import WORLDS
 
-MINUTES = 30
+MINUTES = 30  # of a decision; finer bars of a world divide it
 SESSIONS_PER_YEAR = 252
 TRADING_DAYS_PER_WEEK = 5
 FIRST_MONDAY_NS = int(np.datetime64("1990-01-01", "ns").astype(np.int64))
 TRAILING_ALPHA = 0.06
-
-
-@dataclass(frozen=True)
-class PathTruth:
-    """What was true while a path was made; references may know it, policies never do."""
-
-    drift_next: NDArray[np.float64]  # [bar] expected simple return of the bar after
-    regime: NDArray[np.int8]  # [bar]
-    sd_factor: NDArray[np.float64] | None  # [bar] on the regime's sd; None: 1 everywhere
-    law: RegimeLaw
 
 
 @njit(cache=True)
@@ -64,17 +52,19 @@ def leak_column(
     return out
 
 
-def open_times(first_day: int, bars: int) -> NDArray[np.int64]:
-    """Return UTC open stamps of ``bars`` half hours from 00:00 on, Monday to Friday, int64 [bar].
+def open_times(first_day: int, bars: int, minutes: int = MINUTES) -> NDArray[np.int64]:
+    """Return UTC open stamps of ``bars`` bars from 00:00 to 23:00, Monday to Friday, int64 [bar].
 
     Args:
         first_day: trading days since the first Monday of the calendar; a multiple of five.
         bars: how many.
+        minutes: length of a bar; divides 30.
     """
     index = np.arange(bars, dtype=np.int64)
-    day = first_day + index // BARS_PER_DAY
+    per_day = BARS_PER_DAY * (MINUTES // minutes)
+    day = first_day + index // per_day
     calendar_day = day // TRADING_DAYS_PER_WEEK * 7 + day % TRADING_DAYS_PER_WEEK
-    within = index % BARS_PER_DAY * (MINUTES * MINUTE_NS)
+    within = index % per_day * (minutes * MINUTE_NS)
     return FIRST_MONDAY_NS + calendar_day * DAY_NS + within
 
 
@@ -93,21 +83,23 @@ def planted_instrument(cost_bps: float) -> Instrument:
     )
 
 
-def _trading_days(bars: int) -> int:
+def _trading_days(bars: int, minutes: int) -> int:
     """Return whole weeks of trading days that hold ``bars``: each path begins on a Monday."""
-    weeks = -(-bars // (BARS_PER_DAY * TRADING_DAYS_PER_WEEK))
+    weeks = -(-bars * minutes // (MINUTES * BARS_PER_DAY * TRADING_DAYS_PER_WEEK))
     return weeks * TRADING_DAYS_PER_WEEK
 
 
-def _bars_of(path: PricePath, first_day: int, name: str, config: SyntheticConfig) -> Bars:
+def _bars_of(
+    prices: Prices, first_day: int, minutes: int, name: str, config: SyntheticConfig
+) -> Bars:
     return Bars(
-        open_time_ns=open_times(first_day, len(path.close)),
-        open=path.open,
-        high=path.high,
-        low=path.low,
-        close=path.close,
-        volume=path.volume,
-        minutes=MINUTES,
+        open_time_ns=open_times(first_day, len(prices.close), minutes),
+        open=prices.open,
+        high=prices.high,
+        low=prices.low,
+        close=prices.close,
+        volume=prices.volume,
+        minutes=minutes,
         instrument=planted_instrument(config.cost_bps),
         volume_kind="traded",
         adjustment="none",
@@ -134,26 +126,22 @@ def make_dataset(config: SyntheticConfig) -> Dataset:
 
     Source: `docs/definitions.md`, Synthetic markets.
     """
-    law = law_of(config)
-    texture = Texture() if config.world == "textured" else None
+    world = WORLDS[config.world]
     paths, truth, leaks = [], [], []
     splits: dict[str, list[Span]] = {"train": [], "validation": [], "test": []}
     first_day = 0
     for index, (split, name, bars) in enumerate(path_names(config)):
-        drawn = draw_path(
-            law,
-            bars,
-            config.seed,
-            f"{config.world}/{name}",
-            start_price=config.start_price,
-            texture=texture,
-        )
-        paths.append(MarketPath(bars=_bars_of(drawn, first_day, name, config), finest=None))
-        truth.append(PathTruth(drawn.drift_next, drawn.regime, drawn.sd_factor, law))
+        drawn = world.draw(config, bars, f"{config.world}/{name}")
+        decided = _bars_of(drawn.prices, first_day, world.minutes, name, config)
+        finest = None
+        if drawn.finest is not None:
+            finest = _bars_of(drawn.finest, first_day, world.finest_minutes, name, config)
+        paths.append(MarketPath(bars=decided, finest=finest))
+        truth.append(drawn.truth)
         if config.leak != "none":
-            leaks.append(leak_column(drawn.open, drawn.close))
+            leaks.append(leak_column(drawn.prices.open, drawn.prices.close))
         splits[split].append(Span(path=index, start=config.warmup_bars, stop=bars))
-        first_day += _trading_days(bars)
+        first_day += _trading_days(bars, world.minutes)
     return Dataset(
         paths=tuple(paths),
         splits={split: tuple(spans) for split, spans in splits.items()},

@@ -1,0 +1,26 @@
+"""The filter of every planted world by name: what who knows the law expects of the next bar."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grandmodel.evaluation.filter import filtered_drift
+from grandmodel.market.dataset import MarketPath
+from grandmodel.market.synthetic.world import PathTruth
+
+Filter = Callable[[MarketPath, PathTruth], NDArray[np.float64]]
+
+
+def chain_filter(path: MarketPath, truth: PathTruth) -> NDArray[np.float64]:
+    """Return the Bayes filter of a hidden chain of regimes, float64 [bar]."""
+    return filtered_drift(path.bars.open, path.bars.close, truth.law, truth.sd_factor)
+
+
+# From a path and its truth to the expected drift of the next bar, known at each close of the
+# decision clock, float64 [bar]. A world without an entry has nothing that a reference could know.
+FILTERS: dict[str, Filter] = {
+    "regimes": chain_filter,
+    "half_cost": chain_filter,
+    "textured": chain_filter,
+}

@@ -1,0 +1,57 @@
+"""What a planted world is to the rest: how it is drawn and what was true while it was drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from grandmodel.market.synthetic.config import SyntheticConfig
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Bars of one path without their times, all float64 [bar]; open_t = close_{t-1}."""
+
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PathTruth:
+    """What was true while a path was made; references may know it, policies never do."""
+
+    drift_next: NDArray[np.float64]  # [bar] expected simple return of the bar after
+    world: str  # its filter is `evaluation.filters.FILTERS[world]`
+    law: Any  # the parameters that the filter may know; each world has a class of its own
+    regime: NDArray[np.int8] | None = None  # [bar], where the world has regimes
+    sd_factor: NDArray[np.float64] | None = None  # [bar] on the regime's sd; None: 1 everywhere
+    hidden: dict[str, NDArray] = field(default_factory=dict)  # whatever else was true, by name
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One path of a world: bars on the decision clock, finer ones where it has them, the truth."""
+
+    prices: Prices
+    truth: PathTruth
+    finest: Prices | None = None  # bars of `World.finest_minutes`
+
+
+@dataclass(frozen=True)
+class World:
+    """How a path of a world is drawn.
+
+    `draw` takes the configuration, the number of bars on the decision clock and the name of the
+    path, from which it derives all its random streams, so that no path depends on another one and
+    a longer path begins like a shorter one.
+    """
+
+    draw: Callable[["SyntheticConfig", int, str], Drawn]
+    minutes: int = 30  # of a bar on the decision clock
+    finest_minutes: int = 5  # of a finer bar, read where `Drawn.finest` is given
