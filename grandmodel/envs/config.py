@@ -8,6 +8,10 @@ from grandmodel.core.checks import UserError, require, require_between, require_
 
 SIZES = ("notional", "contracts", "vol_target")
 EDGES = ("carry", "flat")
+ENTRIES = ("market", "limit")
+FILLS = ("next_open", "next_open+1m")
+LOTS = ("free", "whole")
+SLIPPAGES = ("fixed", "volatility", "volume_share")
 REWARDS = ("net", "text")
 
 NET_TERMS: dict[str, float] = {"net": 1.0}
@@ -29,6 +33,14 @@ class EnvConfig:
     contracts: float = 1.0  # contracts per unit of position, read by size=contracts
     vol_target: float = 0.10  # volatility aimed at, a year, read by size=vol_target
     edge: str | None = None  # carry | flat; None: as the instrument says
+    entry: str = "market"  # market | limit: at the close of the decision, for one bar
+    stop_atr: float | None = None  # stop at so many ATR(14) from that close; None: none
+    target_atr: float | None = None  # take profit, likewise
+    fill: str = "next_open"  # next_open | next_open+1m: one minute after it, from finer bars
+    lots: str = "free"  # free | whole: entries are rounded down to the instrument's lot
+    slippage: str = "fixed"  # fixed | volatility (times volatility_30) | volume_share
+    impact: float = 0.1  # times share of the bar's volume squared, read by slippage=volume_share
+    volume_limit: float = 0.025  # largest entry as a share of the bar's volume, likewise
     episode_bars: int = 256
     max_hold_bars: int = 96
 
@@ -39,10 +51,28 @@ class EnvConfig:
         require_between("env.vol_target", self.vol_target, 0.0, 10.0)
         if self.edge is not None:
             require_choice("env.edge", self.edge, EDGES)
+        self._check_execution()
         require(self.episode_bars >= 2, f"env.episode_bars must be >= 2, was {self.episode_bars}")
         require(
             self.max_hold_bars >= 1, f"env.max_hold_bars must be >= 1, was {self.max_hold_bars}"
         )
+
+    def _check_execution(self) -> None:
+        require_choice("env.entry", self.entry, ENTRIES)
+        require_choice("env.fill", self.fill, FILLS)
+        require_choice("env.lots", self.lots, LOTS)
+        require_choice("env.slippage", self.slippage, SLIPPAGES)
+        for key in ("stop_atr", "target_atr"):
+            distance = getattr(self, key)
+            fits = distance is None or (distance > 0.0 and math.isfinite(distance))
+            require(fits, f"env.{key} must be a number above 0 or null, was {distance}")
+        impact = self.impact
+        require(
+            impact >= 0.0 and math.isfinite(impact),
+            f"env.impact must be a number of at least 0, was {impact}",
+        )
+        limit = self.volume_limit
+        require(0.0 < limit <= 1.0, f"env.volume_limit must lie in (0, 1], was {limit}")
 
 
 @dataclass(kw_only=True)
