@@ -34,7 +34,7 @@ def unit_costs(tape: Tape, first: int = 0, last: int | None = None) -> UnitCosts
     notional = tape.open[rows] * instrument.multiplier * BASIS_POINT
     tick = (instrument.tick or 0.0) * instrument.multiplier
     schedule = _schedule(instrument, tape.open_time_ns[rows])
-    commission, fee_bps, spread_ticks, spread_bps, slippage_ticks, slippage_bps = schedule
+    commission, fee_bps, spread_ticks, spread_bps, slippage_ticks, slippage_bps = schedule[:6]
     fixed = commission + fee_bps * notional
     half_spread = spread * (spread_ticks * tick + spread_bps * notional)
     slippage = slippage_ticks * tick + slippage_bps * notional
@@ -43,7 +43,7 @@ def unit_costs(tape: Tape, first: int = 0, last: int | None = None) -> UnitCosts
 
 
 def _schedule(instrument: Instrument, open_time_ns: Tensor) -> Tensor:
-    """Return the six cost figures valid at each bar, float64 [figure, bar]."""
+    """Return the cost figures valid at each bar, float64 [figure, bar]."""
     entries = instrument.cost_schedule
     figures = torch.tensor([entry.figures for entry in entries], dtype=torch.float64)
     starts = torch.tensor([entry.valid_from_ns for entry in entries])

@@ -13,7 +13,9 @@ from grandmodel.features.config import FeatureConfig
 from grandmodel.features.matrix import compute, tape_columns
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import SessionTable, session_table
+from grandmodel.market.carry import carry_of
 from grandmodel.market.dataset import Dataset
+from grandmodel.market.late import late_prices
 
 PRICES = ("open_time_ns", "open", "high", "low", "close")
 SESSIONS = ("scheduled", "edge_ahead", "break_ahead_hours", "break_hours", "spread_multiplier")
@@ -47,13 +49,14 @@ def build_tape(dataset: Dataset, config: FeatureConfig, workers: int | None = No
         name: np.concatenate([getattr(path.bars, name) for path in dataset.paths])
         for name in PRICES
     }
-    columns = {**own, **prices, **_sessions(tables)}
+    columns = {**own, **prices, **_sessions(tables), **_if_any(dataset, tables)}
     return Tape(
         columns=(*names, *extra),
         features=torch.from_numpy(features),
         minutes=dataset.paths[0].bars.minutes,
         instrument=dataset.instrument,
         fingerprint=dataset.fingerprint,
+        volume_kind=dataset.paths[0].bars.volume_kind,
         **{name: torch.from_numpy(values) for name, values in columns.items()},
     )
 
@@ -88,6 +91,28 @@ def _sessions(tables: list[SessionTable]) -> dict[str, NDArray]:
         offset = int(sessions[-1][-1]) + 1
     joined = {name: np.concatenate([getattr(table, name) for table in tables]) for name in SESSIONS}
     return {**joined, "session": np.concatenate(sessions), "path": np.concatenate(paths)}
+
+
+def _if_any(dataset: Dataset, tables: list[SessionTable]) -> dict[str, NDArray]:
+    """Join what only some markets have: volume, carry, rolls and late prices."""
+    paths = dataset.paths
+    carry = [carry_of(path.bars, table) for path, table in zip(paths, tables, strict=True)]
+    late = [late_prices(path) for path in paths]
+    parts: dict[str, list[NDArray | None]] = {
+        "volume": [path.bars.volume if path.bars.volume_kind != "none" else None for path in paths],
+        "carry_long": [found.long for found in carry],
+        "carry_short": [found.short for found in carry],
+        "rolls": [found.rolls for found in carry],
+        "late_open": [found and found.open for found in late],
+        "late_high": [found and found.high for found in late],
+        "late_low": [found and found.low for found in late],
+    }
+    joined = {}
+    for name, values in parts.items():
+        there = [value for value in values if value is not None]
+        if len(there) == len(paths):
+            joined[name] = np.concatenate(there)
+    return joined
 
 
 def _cores() -> int:

@@ -38,7 +38,8 @@ def cache_key(dataset: Dataset, config: FeatureConfig) -> str:
 
 def save_tape(tape: Tape, file: Path) -> None:
     """Write the tape's tensors and column names to ``file``, whole or not at all."""
-    arrays = {name: getattr(tape, name).cpu().numpy() for name in _tensor_names()}
+    found = {name: getattr(tape, name) for name in (*_tensor_names(), *_optional_names())}
+    arrays = {name: value.cpu().numpy() for name, value in found.items() if value is not None}
     with atomic_path(file) as temporary, temporary.open("wb") as out:
         np.savez(out, columns=np.array(tape.columns), **arrays)
 
@@ -48,7 +49,9 @@ def load_tape(file: Path, dataset: Dataset) -> Tape | None:
     try:
         with np.load(file, allow_pickle=False) as stored:
             columns = tuple(str(name) for name in stored["columns"])
-            tensors = {name: torch.from_numpy(stored[name]) for name in _tensor_names()}
+            there = [name for name in _optional_names() if name in stored]
+            names = (*_tensor_names(), *there)
+            tensors = {name: torch.from_numpy(stored[name]) for name in names}
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         return None
     first = dataset.paths[0].bars
@@ -57,9 +60,14 @@ def load_tape(file: Path, dataset: Dataset) -> Tape | None:
         minutes=first.minutes,
         instrument=dataset.instrument,
         fingerprint=dataset.fingerprint,
+        volume_kind=first.volume_kind,
         **tensors,
     )
 
 
 def _tensor_names() -> list[str]:
     return [field.name for field in fields(Tape) if field.type is Tensor]
+
+
+def _optional_names() -> list[str]:
+    return [field.name for field in fields(Tape) if field.type == Tensor | None]

@@ -9,8 +9,8 @@ import numpy as np
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
+from grandmodel.market.cost_table import FIRST_YEAR, LAST_YEAR
 from grandmodel.market.dataset import DECISION_MINUTES
-from grandmodel.market.instruments import FIRST_YEAR, LAST_YEAR
 from grandmodel.market.zones import split_zone
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")

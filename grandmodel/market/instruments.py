@@ -7,67 +7,28 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.checks import require, require_choice, require_distinct
+from grandmodel.market.cost_table import (
+    CostEntry,
+    CostSchedule,
+    cost_entry,
+    require_figures,
+    schedule_of,
+)
+from grandmodel.market.rolls import EXPIRIES, require_months
 
 CALENDARS = ("CMES", "XNYS", "24/7", "24/5", "23/5", "planted", "days")
 GENERIC = "generic"
-BEGINNING_NS = -(2**63)
-FIRST_YEAR, LAST_YEAR = 1678, 2261  # what nanoseconds can tell
-COST_KEYS = (
-    "commission",
-    "fee_bps",
-    "half_spread_ticks",
-    "half_spread_bps",
-    "slippage_ticks",
-    "slippage_bps",
-)
-
-
-class CostSchedule(NamedTuple):
-    """Cost figures and the time from which they hold."""
-
-    valid_from_ns: int  # UTC
-    figures: tuple[float, ...]  # in the order of COST_KEYS
-
-
-@dataclass(frozen=True, kw_only=True)
-class CostEntry:
-    """Costs per side that hold from a date on; what is None stays as it was before."""
-
-    valid_from: str  # ISO date, UTC
-    commission: float | None = None
-    fee_bps: float | None = None
-    half_spread_ticks: float | None = None
-    half_spread_bps: float | None = None
-    slippage_ticks: float | None = None
-    slippage_bps: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse dates that are none and negative costs."""
-        try:
-            day = np.datetime64(date.fromisoformat(str(self.valid_from)), "D")
-        except ValueError:
-            day = np.datetime64("NaT")
-        require(
-            not np.isnat(day) and FIRST_YEAR <= int(str(day)[:4]) <= LAST_YEAR,
-            f"instrument.costs.valid_from must be a date such as 2015-09-21, was {self.valid_from}",
-        )
-        object.__setattr__(self, "valid_from", str(day))
-        for key in COST_KEYS:
-            _require_cost(f"instrument.costs.{key}", getattr(self, key))
-
-    @property
-    def valid_from_ns(self) -> int:
-        """First instant at which the entry holds, UTC."""
-        return int(np.datetime64(self.valid_from, "ns").astype(np.int64))
+EDGES, VOLUMES = ("carry", "flat"), ("traded", "ticks")
+SWAP_DAYS = ("wednesday", "thursday", "friday")  # on which three days are charged
+DAY_HOURS = 24
+MOST_ROLL_DAYS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +45,15 @@ class Instrument:
     half_spread_bps: float = 0.0
     slippage_ticks: float = 0.0
     slippage_bps: float = 0.0
+    maker_fee_bps: float | None = None  # of a resting order, in place of fee_bps; None: the same
+    swap_long_ticks: float = 0.0  # paid per day and unit held long over 17:00 New York
+    swap_short_ticks: float = 0.0  # the same held short; below 0: received
+    swap_triple: str = "wednesday"  # the weekday that is charged three days, for the weekend
+    funding_bps: float = 0.0  # of the notional, paid by longs to shorts; below 0: by shorts
+    funding_hours: int = 8  # from one funding to the next, counted from midnight UTC
+    roll_months: str | None = None  # letters of the contract months, HMUZ: quarterly; None: none
+    roll_expiry: str = "third_friday"  # when a contract ends
+    roll_days: int = 4  # weekdays before its end on which the next contract takes its place
     costs: tuple[CostEntry, ...] = ()  # later figures, sorted by date
     initial_margin: float = 0.10  # share of the notional
     maintenance_margin: float = 0.08
@@ -96,7 +66,7 @@ class Instrument:
 
     def __post_init__(self) -> None:
         """Refuse impossible facts; accept cost entries as plain mappings too."""
-        entries = tuple(_cost_entry(entry) for entry in self.costs or ())
+        entries = tuple(cost_entry(entry) for entry in self.costs or ())
         object.__setattr__(
             self, "costs", tuple(sorted(entries, key=lambda entry: entry.valid_from_ns))
         )
@@ -107,16 +77,16 @@ class Instrument:
             "instrument.timezone must be a zone such as America/New_York or UTC, was "
             f"{self.timezone}",
         )
-        require_choice("instrument.edge", self.edge, ("carry", "flat"))
-        require_choice("instrument.volume", self.volume, ("traded", "ticks"))
+        require_choice("instrument.edge", self.edge, EDGES)
+        require_choice("instrument.volume", self.volume, VOLUMES)
+        self._refuse_carry()
         for key in ("multiplier", "lot", "tick", "sessions_per_year"):
             value = getattr(self, key)
             require(
                 value is None or (value > 0.0 and math.isfinite(value)),
                 f"instrument.{key} must be a number above 0, was {value}",
             )
-        for key in COST_KEYS:
-            _require_cost(f"instrument.{key}", getattr(self, key))
+        require_figures("instrument", self)
         require(
             0.0 < self.maintenance_margin <= self.initial_margin <= 1.0,
             "instrument.maintenance_margin and initial_margin must satisfy "
@@ -124,16 +94,30 @@ class Instrument:
             f"{self.initial_margin}",
         )
 
+    def _refuse_carry(self) -> None:
+        """Refuse rules of swaps, funding and rolls that say nothing."""
+        require_choice("instrument.swap_triple", self.swap_triple, SWAP_DAYS)
+        require(
+            self.funding_hours > 0 and DAY_HOURS % self.funding_hours == 0,
+            f"instrument.funding_hours must divide {DAY_HOURS}, was {self.funding_hours}",
+        )
+        require_choice("instrument.roll_expiry", self.roll_expiry, EXPIRIES)
+        require(
+            1 <= self.roll_days <= MOST_ROLL_DAYS,
+            f"instrument.roll_days must lie in [1, {MOST_ROLL_DAYS}], was {self.roll_days}",
+        )
+        if self.roll_months is not None:
+            require_months("instrument.roll_months", self.roll_months)
+        require(
+            self.tick is not None or not any(any(entry.carry[:2]) for entry in self.cost_schedule),
+            "instrument.swap_long_ticks and swap_short_ticks are counted in ticks: set "
+            "instrument.tick",
+        )
+
     @property
     def cost_schedule(self) -> tuple[CostSchedule, ...]:
         """Cost figures sorted by the time they hold from; the first holds from the beginning."""
-        figures = {key: float(getattr(self, key)) for key in COST_KEYS}
-        out = [CostSchedule(BEGINNING_NS, tuple(figures.values()))]
-        for entry in self.costs:
-            given = {key: getattr(entry, key) for key in COST_KEYS}
-            figures |= {key: float(value) for key, value in given.items() if value is not None}
-            out.append(CostSchedule(entry.valid_from_ns, tuple(figures.values())))
-        return tuple(out)
+        return schedule_of(self, self.costs)
 
     @property
     def free(self) -> bool:
@@ -156,26 +140,6 @@ def _is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, OSError, ValueError):
         return False
     return True
-
-
-def _cost_entry(entry: object) -> "CostEntry":
-    """Return a cost entry from a mapping; refuse what is none."""
-    if isinstance(entry, CostEntry):
-        return entry
-    known = ("valid_from", *COST_KEYS)
-    require(
-        isinstance(entry, Mapping) and "valid_from" in entry and set(entry) <= set(known),
-        f"instrument.costs must list entries with valid_from and some of {', '.join(COST_KEYS)}, "
-        f"was {entry}",
-    )
-    assert isinstance(entry, Mapping)  # noqa: S101 - narrows the type after require
-    return CostEntry(**{str(key): value for key, value in entry.items()})
-
-
-def _require_cost(key: str, value: float | None) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = value is None or (number and value >= 0.0 and math.isfinite(value))
-    require(fits, f"{key} must be a number of at least 0, was {value}")
 
 
 def instrument_for(

@@ -24,7 +24,7 @@ from grandmodel.evaluation.statistics import (
 )
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.evaluation.verdict import Verdict, gather, judge_evidence
-from grandmodel.market.instruments import COST_KEYS
+from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.quality import quality_of
@@ -225,7 +225,7 @@ class Judging:
 
 
 def _costs(instrument: Any) -> dict[str, float | str | None]:
-    return {key: getattr(instrument, key) for key in COST_KEYS}
+    return dict(zip(COST_KEYS, instrument.cost_schedule[0].figures, strict=True))
 
 
 def _records(frame: Any) -> Sequence[Mapping[str, Any]]:

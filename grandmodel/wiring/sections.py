@@ -81,6 +81,15 @@ class InstrumentConfig:
     half_spread_bps: float | None = None
     slippage_ticks: float | None = None
     slippage_bps: float | None = None
+    maker_fee_bps: float | None = None
+    swap_long_ticks: float | None = None
+    swap_short_ticks: float | None = None
+    swap_triple: str | None = None
+    funding_bps: float | None = None
+    funding_hours: int | None = None
+    roll_months: str | None = None
+    roll_expiry: str | None = None
+    roll_days: int | None = None
     costs: list[dict[str, Any]] | None = None
     initial_margin: float | None = None
     maintenance_margin: float | None = None

@@ -14,7 +14,7 @@ from grandmodel.features.evidence import (
     has_evidence,
     without_synergies,
 )
-from grandmodel.market.bars import Bars
+from grandmodel.market.bars import Bars, resample
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
@@ -76,6 +76,36 @@ def test_a_kept_tape_is_the_built_one(dataset, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr(build, "build_tape", lambda *_: pytest.fail("built again"))
     same(load_or_build_tape(dataset, FeatureConfig(), tmp_path), built)
+
+
+def test_what_only_some_markets_have_is_kept_too(random_bars, tmp_path, monkeypatch):
+    facts = {"swap_long_ticks": 3.0, "swap_short_ticks": -1.0, "roll_months": "FGHJKMNQUVXZ"}
+    instrument = replace(INSTRUMENT, **facts)
+    arrays = random_bars(9000, 1)
+    stamps = np.arange(9000) * 60 * 10**9 + 1_600_000_200 * 10**9 // 1800 * 1800
+    prices = (arrays.open, arrays.high, arrays.low, arrays.close, arrays.volume)
+    fine = Bars(stamps, *prices, 1, instrument, "ticks", "none")
+    made = Dataset((MarketPath(resample(fine, 30), fine),), {})
+    tape = load_or_build_tape(made, FeatureConfig(), tmp_path)
+    names = ("volume", "carry_long", "carry_short", "rolls", "late_open", "late_high", "late_low")
+    assert all(len(getattr(tape, name)) == len(tape) for name in names)
+    assert tape.volume_kind == "ticks"
+    assert tape.rolls.dtype == torch.bool
+    assert tape.carry_long.sum() == -3.0 * tape.carry_short.sum() > 0.0
+    assert (tape.late_low <= tape.late_open).all()
+    monkeypatch.setattr(build, "build_tape", lambda *_: pytest.fail("built again"))
+    same(load_or_build_tape(made, FeatureConfig(), tmp_path), tape)
+
+
+def test_markets_without_carry_or_volume_carry_no_column_of_it(dataset):
+    tape = build_tape(dataset, FeatureConfig())
+    assert tape.carry_long is tape.carry_short is tape.rolls is tape.late_open is None
+    assert torch.equal(tape.volume[:900], torch.tensor(dataset.paths[0].bars.volume))
+    silent = [replace(path.bars, volume_kind="none") for path in dataset.paths]
+    dumb = replace(dataset, paths=tuple(MarketPath(bars) for bars in silent))
+    tape = build_tape(dumb, FeatureConfig())
+    assert tape.volume is None
+    assert tape.volume_kind == "none"
 
 
 def test_a_tape_cut_short_is_built_again(dataset, tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 
 from grandmodel.market import instruments
 from grandmodel.market.bars import Bars
+from grandmodel.market.cost_table import CostEntry
 from grandmodel.market.dataset import Dataset, MarketPath, instrument_facts
-from grandmodel.market.instruments import CostEntry, Instrument
+from grandmodel.market.instruments import Instrument
 
 
 def dataset(instrument: Instrument, *, price: float = 100.0, extra=None, **facts) -> Dataset:

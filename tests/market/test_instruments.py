@@ -3,10 +3,9 @@ import yaml
 from market_makers import CONF
 
 from grandmodel.core.checks import UserError
+from grandmodel.market.cost_table import COST_KEYS, CostEntry
 from grandmodel.market.instruments import (
-    COST_KEYS,
     GENERIC_INSTRUMENT,
-    CostEntry,
     Instrument,
     instrument_for,
     smallest_step,
@@ -25,13 +24,14 @@ def test_shipped_instruments() -> None:
     assert not any(instrument.free for instrument in SHIPPED.values())
     assert SHIPPED["generic"] == GENERIC_INSTRUMENT
     facts = {name: SHIPPED[name].cost_schedule[0].figures for name in SHIPPED}
-    assert facts["ES"] == (2.25, 0, 0.5, 0, 0.25, 0)
-    assert facts["NQ"] == (2.25, 0, 0.5, 0, 0.5, 0)
-    assert facts["SPY"] == (0.0035, 0, 0.5, 0, 0.5, 0)
+    assert facts["ES"] == (2.25, 0, 0.5, 0, 0.25, 0, 0)
+    assert facts["NQ"] == (2.25, 0, 0.5, 0, 0.5, 0, 0)
+    assert facts["SPY"] == (0.0035, 0, 0.5, 0, 0.5, 0, 0)
     assert sum(facts["EURUSD"]) == 0.5
     assert sum(facts["XAUUSD"]) == 1.0
-    assert facts["BTCUSDT"] == (0, 10, 0, 0, 0, 0)
-    assert facts["generic"] == (0, 1, 0, 1, 0, 0.5)
+    assert facts["BTCUSDT"] == (0, 10, 0, 0, 0, 0, 10)
+    assert facts["BTCUSDT_perp"] == (0, 5, 0, 0, 0, 0, 2)
+    assert facts["generic"] == (0, 1, 0, 1, 0, 0.5, 1)
     assert SHIPPED["BTCUSDT"].long_only
     assert (SHIPPED["SPY"].edge, SHIPPED["BTCUSDT"].edge, SHIPPED["NQ"].edge) == (
         "flat",

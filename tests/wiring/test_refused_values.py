@@ -13,7 +13,8 @@ import pytest
 import grandmodel
 from grandmodel.core.checks import UserError
 from grandmodel.market.config import DataConfig
-from grandmodel.market.instruments import CostEntry, Instrument
+from grandmodel.market.cost_table import CostEntry
+from grandmodel.market.instruments import Instrument
 from grandmodel.wiring.schema import InspectConfig, TrainConfig
 
 REQUIRED = {"Instrument": {"name": "X"}, "CostEntry": {"valid_from": "2020-01-01"}}
