@@ -33,6 +33,7 @@ class Dataset:
     extra: dict[str, list[NDArray]] = field(default_factory=dict)  # columns by name, per path
     truth: tuple[Any, ...] | None = None  # what was true, per path; for references only
     notes: tuple[str, ...] = ()  # warnings about the data, one sentence each
+    about: str = ""  # what bars that no file holds are, in one line
 
     @property
     def instrument(self) -> Instrument:

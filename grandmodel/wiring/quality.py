@@ -25,6 +25,8 @@ def _own_bars(dataset: Dataset) -> Bars:
 def show_quality(dataset: Dataset, console: Console) -> None:
     """Print instrument, warnings and what is odd about the bars of a file."""
     console.print(f"instrument {dataset.instrument.summary()}", markup=False)
+    if dataset.about:
+        console.print(f"data {dataset.about}", markup=False)
     for note in dataset.notes:
         console.print(f"note: {note}", markup=False, style="yellow")
     if dataset.synthetic:

@@ -1,10 +1,19 @@
 """What a synthetic market is made of: the planted-world part of the configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from grandmodel.core.checks import require, require_between, require_choice
+from grandmodel.market.synthetic.monte_carlo_config import GarchConfig, JumpConfig
 
-WORLD_NAMES = ("regimes", "half_cost", "textured", "random_walk")  # of `worlds.WORLDS`
+WORLD_NAMES = (  # of `worlds.WORLDS`
+    "regimes",
+    "half_cost",
+    "textured",
+    "random_walk",
+    "gbm",
+    "garch",
+    "jumps",
+)
 WINDOW_BARS = 48  # a window never reaches into the path before
 LATEST_TOTAL_BARS = 3_000_000  # one calendar runs through all paths and must end before 2262
 
@@ -33,6 +42,8 @@ class SyntheticConfig:
     edge_share: float = 0.5  # half_cost: drift over a mean stay / cost of a round trip
     cost_bps: float = 1.0  # per unit traded, nothing else is charged
     start_price: float = 100.0
+    garch: GarchConfig = field(default_factory=GarchConfig)  # read by world garch
+    jumps: JumpConfig = field(default_factory=JumpConfig)  # read by world jumps
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""

@@ -117,6 +117,17 @@ def path_names(config: SyntheticConfig) -> list[tuple[str, str, int]]:
     return out
 
 
+def about(config: SyntheticConfig) -> str:
+    """Say in one line what the market is and how much of it is drawn."""
+    told = WORLDS[config.world].about
+    return (
+        f"synthetic {config.world}{'' if told is None else f' ({told(config)})'}, data.seed "
+        f"{config.seed}: {config.train_bars:,} training bars, {config.validation_paths} x "
+        f"{config.validation_bars:,} for validation, {config.test_paths} x {config.test_bars:,} "
+        "for test"
+    )
+
+
 def make_dataset(config: SyntheticConfig) -> Dataset:
     """Draw the market that ``config`` describes; the same configuration gives the same bytes.
 
@@ -148,4 +159,5 @@ def make_dataset(config: SyntheticConfig) -> Dataset:
         synthetic=True,
         extra={"leak": leaks} if leaks else {},
         truth=tuple(truth),
+        about=about(config),
     )

@@ -1,5 +1,6 @@
 """One path of a planted world: regimes, prices with honest highs and lows, volume."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from grandmodel.market.synthetic.texture import Texture
 
 SUB_STEPS = 30
 CHUNK_BARS = 8_192  # 2 MB of normals at a time stay in the cache
+ShapeSteps = Callable[[NDArray[np.float64], slice], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,45 @@ def draw_regimes(law: RegimeLaw, bars: int, seed: int, name: str) -> NDArray[np.
     return _walk_regimes(leaves, jumps, first, law.count)
 
 
+def walk_prices(
+    mean: NDArray[np.float64],
+    sd: NDArray[np.float64],
+    seed: int,
+    name: str,
+    start_price: float,
+    shape: ShapeSteps | None = None,
+) -> tuple[NDArray[np.float64], ...]:
+    """Return open, high, low and close of bars whose log price takes SUB_STEPS normal steps each.
+
+    Args:
+        mean: mean of the log return, [bar].
+        sd: sd of the log return, [bar].
+        seed: `data.seed`.
+        name: name of the path; the steps come from its stream ``prices``.
+        start_price: open of the first bar.
+        shape: changes the standard normal steps [bar, step] of the bars that a slice names.
+    """
+    bars = len(mean)
+    high, low, close = np.empty(bars), np.empty(bars), np.empty(bars)
+    generator = numpy_stream(seed, f"{name}/prices")
+    log_price = float(np.log(start_price))
+    for start in range(0, bars, CHUNK_BARS):
+        part = slice(start, min(start + CHUNK_BARS, bars))
+        normals = generator.standard_normal((part.stop - start, SUB_STEPS))
+        if shape is not None:
+            normals = shape(normals, part)
+        log_price = _fold_bars(
+            normals, mean[part], sd[part], log_price, high[part], low[part], close[part]
+        )
+    for column in (high, low, close):
+        np.exp(column, out=column)
+    opens = np.concatenate([[start_price], close[:-1]])
+    # exp of a chain of logs and the given start may differ in the last digit
+    np.maximum(high, np.maximum(opens, close), out=high)
+    np.minimum(low, np.minimum(opens, close), out=low)
+    return opens, high, low, close
+
+
 def draw_path(
     law: RegimeLaw,
     bars: int,
@@ -97,20 +138,6 @@ def draw_path(
         factor, volume = texture.draw(bars, seed, name)
         sd = sd * factor
         mean = np.log1p(law.drift[regime[:bars]]) - 0.5 * sd**2
-    high, low, close = np.empty(bars), np.empty(bars), np.empty(bars)
-    generator = numpy_stream(seed, f"{name}/prices")
-    log_price = float(np.log(start_price))
-    for start in range(0, bars, CHUNK_BARS):
-        part = slice(start, min(start + CHUNK_BARS, bars))
-        normals = generator.standard_normal((part.stop - start, SUB_STEPS))
-        log_price = _fold_bars(
-            normals, mean[part], sd[part], log_price, high[part], low[part], close[part]
-        )
-    for column in (high, low, close):
-        np.exp(column, out=column)
-    opens = np.concatenate([[start_price], close[:-1]])
-    # exp of a chain of logs and the given start may differ in the last digit
-    np.maximum(high, np.maximum(opens, close), out=high)
-    np.minimum(low, np.minimum(opens, close), out=low)
+    walked = walk_prices(mean, sd, seed, name, start_price)
     drift_next = law.drift[regime[1:]]
-    return PricePath(opens, high, low, close, volume, regime[:bars], drift_next, factor)
+    return PricePath(*walked, volume, regime[:bars], drift_next, factor)

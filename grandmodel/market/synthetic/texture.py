@@ -57,7 +57,21 @@ class Texture:
         )
         clustered = np.exp(log_factor - self.log_sd**2)
         shape = np.resize(self.day_shape(), bars)
+        return clustered * shape, self.draw_volume(clustered, bars, seed, name)
+
+    def draw_volume(
+        self, activity: NDArray[np.float64] | float, bars: int, seed: int, name: str
+    ) -> NDArray[np.float64]:
+        """Return the volume of each bar, at least 1, [bar].
+
+        Args:
+            activity: factor on it, 1 on average; one figure or [bar].
+            bars: how many.
+            seed: `data.seed`.
+            name: of the path; the noise comes from its stream ``volume``.
+        """
+        shape = np.resize(self.day_shape(), bars)
         noise = numpy_stream(seed, f"{name}/volume").standard_normal(bars)
-        volume = self.mean_volume * clustered * shape**1.5
+        volume = self.mean_volume * activity * shape**1.5
         volume *= np.exp(self.volume_noise * noise - 0.5 * self.volume_noise**2)
-        return clustered * shape, np.maximum(1.0, np.round(volume))
+        return np.maximum(1.0, np.round(volume))

@@ -55,3 +55,4 @@ class World:
     draw: Callable[["SyntheticConfig", int, str], Drawn]
     minutes: int = 30  # of a bar on the decision clock
     finest_minutes: int = 5  # of a finer bar, read where `Drawn.finest` is given
+    about: Callable[["SyntheticConfig"], str] | None = None  # what it is, in one line

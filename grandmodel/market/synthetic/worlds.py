@@ -1,5 +1,13 @@
 """All planted worlds by name: `data.world` picks one, `evaluation.filters` knows its filter."""
 
+from grandmodel.market.synthetic.monte_carlo import (
+    about_garch,
+    about_gbm,
+    about_jumps,
+    draw_garch,
+    draw_gbm,
+    draw_jumps,
+)
 from grandmodel.market.synthetic.regimes import draw_regime_world, draw_textured_world
 from grandmodel.market.synthetic.world import World
 
@@ -8,4 +16,7 @@ WORLDS: dict[str, World] = {
     "half_cost": World(draw_regime_world),
     "textured": World(draw_textured_world),
     "random_walk": World(draw_regime_world),
+    "gbm": World(draw_gbm, about=about_gbm),
+    "garch": World(draw_garch, about=about_garch),
+    "jumps": World(draw_jumps, about=about_jumps),
 }
