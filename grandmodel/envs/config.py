@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grandmodel.core.checks import UserError, require, require_between, require_choice
+from grandmodel.envs.starts import STARTS
 
 SIZES = ("notional", "contracts", "vol_target")
 EDGES = ("carry", "flat")
@@ -42,6 +43,7 @@ class EnvConfig:
     impact: float = 0.1  # times share of the bar's volume squared, read by slippage=volume_share
     volume_limit: float = 0.025  # largest entry as a share of the bar's volume, likewise
     episode_bars: int = 256
+    starts: str = "random"  # random | overlap: where training episodes begin
     max_hold_bars: int = 96
 
     def __post_init__(self) -> None:
@@ -53,6 +55,7 @@ class EnvConfig:
             require_choice("env.edge", self.edge, EDGES)
         self._check_execution()
         require(self.episode_bars >= 2, f"env.episode_bars must be >= 2, was {self.episode_bars}")
+        require_choice("env.starts", self.starts, tuple(STARTS))
         require(
             self.max_hold_bars >= 1, f"env.max_hold_bars must be >= 1, was {self.max_hold_bars}"
         )

@@ -23,7 +23,7 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
-from grandmodel.envs.starts import RandomStarts, Stretch
+from grandmodel.envs.starts import STARTS, Stretch
 from grandmodel.features.tape import Tape
 
 Info = dict[str, Any]
@@ -147,7 +147,7 @@ class GymVectorMarketEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
             env,
             reward,
             n_envs=n_envs,
-            starts=RandomStarts(spans, env.episode_bars),
+            starts=STARTS[env.starts](spans, env.episode_bars),
             generator=self._generator,
         )
 

@@ -137,7 +137,7 @@ class MarketEnv:
             self._look_ahead()
             return final
         done = terminated | truncated
-        again = self.starts.again(self.n_envs, self.generator)
+        again = self.starts.again(self.n_envs, self.generator, done)
         self.bar = torch.where(done, again.bar, self.bar)
         self._last_bar = torch.where(done, again.last_bar, self._last_bar)
         self._account.restart(done)
@@ -184,7 +184,8 @@ class MarketEnv:
         }
         account = {f"account.{key}": v for key, v in self._account.state_dict().items()}
         reward = {f"reward.{key}": v for key, v in self.reward.state_dict().items()}
-        return own | account | reward
+        starts = {f"starts.{key}": v for key, v in self.starts.state_dict().items()}
+        return own | account | reward | starts
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore :meth:`state_dict`; the next steps are then those of the saved environment."""
@@ -199,6 +200,7 @@ class MarketEnv:
         self.generator.set_state(state["generator"].cpu())
         self._account.load_state_dict(_part(state, "account."))
         self.reward.load_state_dict(_part(state, "reward."))
+        self.starts.load_state_dict(_part(state, "starts."))
         self._look_ahead()
 
     def observation(self) -> Observation:

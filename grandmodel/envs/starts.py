@@ -53,12 +53,49 @@ class StartPolicy(Protocol):
         """Return the first episode of each environment."""
         ...
 
-    def again(self, n_envs: int, generator: torch.Generator) -> Starts:
-        """Return a candidate for the next episode of each environment."""
+    def again(self, n_envs: int, generator: torch.Generator, done: Tensor) -> Starts:
+        """Return a next episode of each environment; only those of ``done`` are begun."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what the coming episodes depend on beside the generator, tensors only."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore :meth:`state_dict`."""
         ...
 
 
-class RandomStarts:
+class _Stateless:
+    """Starts that follow from the generator alone."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore nothing."""
+        del state
+
+
+def _usable(spans: Sequence[Stretch], episode_bars: int) -> list[Stretch]:
+    """Return the stretches with room for an episode; refuse to go on without one."""
+    longest = max((span.stop - span.start for span in spans), default=0)
+    require(
+        longest > episode_bars,
+        f"env.episode_bars is {episode_bars}, but the longest stretch to train on has "
+        f"{longest} bars: give more bars or shorter episodes",
+    )
+    return [span for span in spans if span.stop - span.start > episode_bars]
+
+
+def _staggered(bar: Tensor, episode_bars: int) -> Starts:
+    """Return first episodes of lengths spread evenly, so that later ends do not coincide."""
+    age = torch.arange(len(bar), device=bar.device) * episode_bars // len(bar)
+    return Starts(bar, bar + episode_bars - age)
+
+
+class RandomStarts(_Stateless):
     """Episodes of `episode_bars` decisions that start uniformly over all rows that allow one.
 
     The first episodes are cut to lengths spread evenly over 1..episode_bars, so that later
@@ -79,13 +116,7 @@ class RandomStarts:
     ) -> None:
         self.episode_bars = episode_bars
         self.device = torch.device(device)
-        usable = [span for span in spans if span.stop - span.start > episode_bars]
-        longest = max((span.stop - span.start for span in spans), default=0)
-        require(
-            bool(usable),
-            f"env.episode_bars is {episode_bars}, but the longest stretch to train on has "
-            f"{longest} bars: give more bars or shorter episodes",
-        )
+        usable = _usable(spans, episode_bars)
         counts = [span.stop - span.start - episode_bars for span in usable]
         ends = torch.tensor(counts).cumsum(0)
         self.total = int(ends[-1])
@@ -102,17 +133,87 @@ class RandomStarts:
 
     def first(self, n_envs: int, generator: torch.Generator) -> Starts:
         """Return starts with staggered lengths, int64 [env] each."""
-        bar = self._draw(n_envs, generator)
-        age = torch.arange(n_envs, device=self.device) * self.episode_bars // n_envs
-        return Starts(bar, bar + self.episode_bars - age)
+        return _staggered(self._draw(n_envs, generator), self.episode_bars)
 
-    def again(self, n_envs: int, generator: torch.Generator) -> Starts:
+    def again(self, n_envs: int, generator: torch.Generator, done: Tensor) -> Starts:
         """Return whole episodes, int64 [env] each."""
+        del done  # as many are drawn whoever begins anew
         bar = self._draw(n_envs, generator)
         return Starts(bar, bar + self.episode_bars)
 
 
-class SegmentStarts:
+class OverlapStarts:
+    """Episodes of `episode_bars` decisions that begin every half episode, in shuffled passes.
+
+    Each training stretch is walked in steps of `episode_bars // 2`, so that neighbouring episodes
+    share half of their bars; a step without room for a whole episode is left out. A pass runs
+    each of them once, in an order that the generator draws; whichever environment is ready next
+    takes the next one. First episodes are cut short as those of :class:`RandomStarts` are.
+
+    Args:
+        spans: stretches of tape rows; an episode never leaves its span.
+        episode_bars: decisions per episode.
+        device: where the order is kept.
+    """
+
+    n_envs = None
+    resets = True
+    ends_flat = False
+
+    def __init__(
+        self, spans: Sequence[Stretch], episode_bars: int, device: str | torch.device = "cpu"
+    ) -> None:
+        self.episode_bars = episode_bars
+        self.device = torch.device(device)
+        usable, step = _usable(spans, episode_bars), max(episode_bars // 2, 1)
+        rows = [torch.arange(s.start, s.stop - episode_bars, step) for s in usable]
+        self.rows = (min(span.start for span in usable), max(span.stop for span in usable))
+        self.starts = torch.cat(rows).to(self.device)
+        self._order = self.starts[:0]  # starts that are yet to be run, whole passes
+        self._taken = torch.zeros((), dtype=torch.int64, device=self.device)
+
+    def _pass(self, generator: torch.Generator) -> Tensor:
+        count = len(self.starts)
+        return self.starts[torch.randperm(count, generator=generator, device=self.device)]
+
+    def _have(self, count: int, generator: torch.Generator) -> None:
+        """Drop what was run and draw passes until ``count`` starts are left."""
+        if len(self._order) - int(self._taken) < count:
+            order = [self._order[int(self._taken) :]]
+            while sum(len(part) for part in order) < count:
+                order.append(self._pass(generator))
+            self._order = torch.cat(order)
+            self._taken = torch.zeros_like(self._taken)
+
+    def first(self, n_envs: int, generator: torch.Generator) -> Starts:
+        """Return the first starts of a new pass with staggered lengths, int64 [env] each."""
+        self._order, self._taken = self.starts[:0], torch.zeros_like(self._taken)
+        self._have(n_envs, generator)
+        self._taken += n_envs
+        return _staggered(self._order[:n_envs].clone(), self.episode_bars)
+
+    def again(self, n_envs: int, generator: torch.Generator, done: Tensor) -> Starts:
+        """Return the next starts of the pass for those ``done``, int64 [env] each."""
+        self._have(n_envs, generator)
+        place = self._taken + done.cumsum(0) - 1
+        self._taken = self._taken + done.sum()
+        bar = self._order[place.clamp_min(0)]
+        return Starts(bar, bar + self.episode_bars)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the starts that are yet to be run."""
+        return {"order": self._order[int(self._taken) :].clone()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore :meth:`state_dict`."""
+        self._order = state["order"].to(self.device).clone()
+        self._taken = torch.zeros_like(self._taken)
+
+
+STARTS = {"random": RandomStarts, "overlap": OverlapStarts}  # by `env.starts`
+
+
+class SegmentStarts(_Stateless):
     """One environment per copy and segment, in lockstep, each segment run through once.
 
     A segment [start, stop) touches its own rows only: decisions at start .. stop-2, fills at
@@ -152,6 +253,7 @@ class SegmentStarts:
         del n_envs, generator
         return Starts(self._starts.bar.clone(), self._starts.last_bar.clone())
 
-    def again(self, n_envs: int, generator: torch.Generator) -> Starts:
+    def again(self, n_envs: int, generator: torch.Generator, done: Tensor) -> Starts:
         """Return the segments; never asked for, because segments are not repeated."""
+        del done
         return self.first(n_envs, generator)

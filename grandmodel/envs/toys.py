@@ -74,7 +74,7 @@ class ToyEnv:
         self.bar = self.bar + 1
         final = self.observation()
         truncated = self.bar == self._last_bar
-        again = self.starts.again(self.n_envs, self.generator)
+        again = self.starts.again(self.n_envs, self.generator, truncated)
         self.bar = torch.where(truncated, again.bar, self.bar)
         self._last_bar = torch.where(truncated, again.last_bar, self._last_bar)
         self._position = self._position * ~truncated

@@ -10,7 +10,7 @@ from grandmodel.decision.executor import Executors
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
-from grandmodel.envs.starts import RandomStarts
+from grandmodel.envs.starts import STARTS
 from grandmodel.features.matrix import CONTEXT, TEMPORAL
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.collector import Collector
@@ -84,12 +84,13 @@ def build_learner(
 ) -> tuple[Collector, Mappo]:
     """Join the team to its environments and its losses, every random stream under its own name."""
     algorithm, tape, device = config.algorithm, stage.tape, stage.tape.close.device
+    episodes = STARTS[config.env.starts]
     env = MarketEnv(
         tape,
         config.env,
         reward,
         n_envs=algorithm.environments,
-        starts=RandomStarts(stage.segments("train", 1), config.env.episode_bars, device=device),
+        starts=episodes(stage.segments("train", 1), config.env.episode_bars, device=device),
         generator=torch_stream(config.seed, "starts", device),
         device=device,
     )
