@@ -56,6 +56,8 @@ class StepResult:
     cost: Tensor  # float64 [env], currency
     executed: Tensor  # int64 [env]: -1, 0, 1: the position held over the new bar
     liquidated: Tensor  # bool [env]
+    outcome: Tensor  # int8 [env]: what became of the entry order, envs.orders.Outcome
+    ended: Tensor  # int8 [env]: what ended the position inside the bar, envs.orders.Ended
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.types import Observation, StepResult
 from grandmodel.decision.limits import limit_targets
 from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.fills import Wanted
 from grandmodel.envs.observation import account_block
+from grandmodel.envs.orders import Orders
 from grandmodel.envs.peak import Peak, RunningPeak, WindowPeak
 from grandmodel.envs.reward import Reward, StepFacts
-from grandmodel.envs.simulator import Account, AccountState, AccountTerms, Fill
+from grandmodel.envs.simulator import Account
 from grandmodel.envs.starts import StartPolicy
+from grandmodel.envs.state import AccountState, AccountTerms, Fill, Legs
 from grandmodel.envs.table import StepTable
 from grandmodel.features.tape import Tape
 
@@ -34,8 +37,9 @@ class MarketEnv:
     Attributes:
         cost_scale: factor on all costs, may be set between steps.
         bar: int64 [env], row of the last closed bar.
-        quantity: float64 [env], signed units that the last step held over its bar, before a
-            liquidation in it.
+        quantity: float64 [env], signed units that the last step held over its bar, before they
+            were sold in it.
+        legs: where the last step's orders were filled; None: all of them at the bar's open.
         active: bool [env], False where a segment is finished.
         force_flat: bool [env] or None, where the coming decision must leave the account flat.
         no_entry: bool [env] or None, where the coming decision may not open a position.
@@ -57,6 +61,8 @@ class MarketEnv:
         self.generator = generator
         self.device = torch.device(device)
         self.cost_scale = 1.0
+        self.legs: Legs | None = None
+        self._ordered = False  # whether orders with limits and brackets of their own may come
         self._table = StepTable(tape, env, reward.scale.sd_floor, starts.rows)
         self._signals = _signals(tape, reward.needs, starts.rows)
         self._long_only = tape.instrument.long_only
@@ -74,15 +80,18 @@ class MarketEnv:
         return Observation(self.bar, block, zeros, zeros)
 
     @torch.no_grad()
-    def step(self, target: Tensor) -> StepResult:
-        """Send targets at the close of `bar`, fill at the next open, mark at the next close.
+    def step(self, orders: Tensor | Orders) -> StepResult:
+        """Send orders at the close of `bar`, fill over the next bar, mark at its close.
 
         Args:
-            target: wanted position, int64 [env] of -1, 0, 1; hard limits come after it.
+            orders: wanted position, int64 [env] of -1, 0, 1, entered and left as the settings
+                say; or orders with sizes and prices of their own. Hard limits come after them.
         """
+        if isinstance(orders, Orders) and not self._ordered:
+            self._take_orders()
         before, bar, rows, active = self._account.state, self.bar, self._rows, self.active
         allowed = limit_targets(
-            target,
+            orders.target if isinstance(orders, Orders) else orders,
             before.position,
             before.bars_held,
             self.config.max_hold_bars,
@@ -90,8 +99,8 @@ class MarketEnv:
             self.no_entry,
             self._long_only,
         )
-        fill = self._account.step(bar, rows, allowed, self.cost_scale)
-        after, self.quantity = self._account.state, fill.quantity
+        fill = self._account.step(bar, rows, self._wanted(orders, allowed), self.cost_scale)
+        after, self.quantity, self.legs = self._account.state, fill.quantity, fill.legs
         self.bar = bar + active
         reward, net, terms = self.reward(self._facts(before, fill, bar))
         terminated = (after.equity <= 0.0) & active
@@ -110,7 +119,45 @@ class MarketEnv:
             cost=fill.cost,
             executed=fill.executed,
             liquidated=fill.liquidated,
+            outcome=fill.outcome,
+            ended=fill.ended,
         )
+
+    def _wanted(self, orders: Tensor | Orders, allowed: Tensor) -> Wanted:
+        """Return the allowed orders; plain targets get the prices that the settings ask for."""
+        if isinstance(orders, Orders):
+            unit = self.tape.instrument.multiplier
+            return Wanted(
+                allowed,
+                orders.size,
+                None if orders.limit is None else orders.limit * unit,
+                _directed(orders.stop, allowed, unit, -torch.inf),
+                _directed(orders.take_profit, allowed, unit, torch.inf),
+            )
+        rows = self._rows
+        close, stop, target = rows.close_before, rows.stop_distance, rows.target_distance
+        if close is None or self._table.execution.plain:
+            return Wanted(allowed)
+        directed = allowed * close
+        return Wanted(
+            allowed,
+            limit=close if self.config.entry == "limit" else None,
+            stop=None if stop is None else directed - stop,
+            take_profit=None if target is None else directed + target,
+        )
+
+    def _take_orders(self) -> None:
+        """Read from here on what orders with prices of their own need."""
+        old, self._ordered = self._table, True
+        self._table = StepTable(
+            self.tape,
+            self.config,
+            self.reward.scale.sd_floor,
+            self.starts.rows,
+            old.execution.ordered,
+        )
+        self._account.table = self._table
+        self._look_ahead()
 
     def _facts(self, before: AccountState, fill: Fill, bar: Tensor) -> StepFacts:
         after = self._account.state
@@ -180,6 +227,7 @@ class MarketEnv:
             "bar": self.bar.clone(),
             "last_bar": self._last_bar.clone(),
             "cost_scale": torch.tensor(self.cost_scale, dtype=torch.float64),
+            "ordered": torch.tensor(self._ordered),
             "generator": self.generator.get_state(),
         }
         account = {f"account.{key}": v for key, v in self._account.state_dict().items()}
@@ -197,6 +245,8 @@ class MarketEnv:
         self.bar = state["bar"].to(self.device).clone()
         self._last_bar = state["last_bar"].to(self.device).clone()
         self.cost_scale = float(state["cost_scale"])
+        if bool(state.get("ordered", False)) and not self._ordered:
+            self._take_orders()
         self.generator.set_state(state["generator"].cpu())
         self._account.load_state_dict(_part(state, "account."))
         self.reward.load_state_dict(_part(state, "reward."))
@@ -216,6 +266,13 @@ def _observe(bar: Tensor, state: AccountState, close: Tensor, atr14: Tensor) -> 
         state.position, close, state.entry_value, atr14, state.bars_held, state.drawdown
     )
     return Observation(bar, block, state.position, state.bars_held)
+
+
+def _directed(price: Tensor | None, side: Tensor, unit: float, none: float) -> Tensor | None:
+    """Return prices x multiplier x side, `none` where they are nan."""
+    if price is None:
+        return None
+    return torch.nan_to_num(price * unit * side, nan=none, posinf=torch.inf, neginf=-torch.inf)
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

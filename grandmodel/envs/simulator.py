@@ -3,54 +3,18 @@
 Source: `docs/definitions.md`, "The account", "Orders and sizes" and "Forced liquidation".
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
 
 from grandmodel.envs.action import notional_quantity
+from grandmodel.envs.fills import Wanted, bar_met, close_inside, enter, taking_cost
+from grandmodel.envs.margin import liquidate, margin_call, refusals
+from grandmodel.envs.orders import Ended
 from grandmodel.envs.peak import Peak
+from grandmodel.envs.state import AccountState, AccountTerms, Fill, Legs
 from grandmodel.envs.table import StepRows, StepTable
-
-
-@dataclass(frozen=True)
-class AccountTerms:
-    """What stays the same over the life of an account."""
-
-    capital: float
-    initial_margin: float
-    maintenance_margin: float
-    contracts: float | None = None  # size=contracts; None: sized by money
-
-
-@dataclass(frozen=True)
-class AccountState:
-    """Where each account stands at a close: equity = cash + quantity x value of a unit.
-
-    The value of a unit is price x multiplier. The tensors are never changed in place, so a
-    state may be kept.
-    """
-
-    cash: Tensor  # float64 [env]
-    quantity: Tensor  # float64 [env], signed
-    entry_value: Tensor  # float64 [env], of a unit at the position's fill; any while flat
-    session_equity: Tensor  # float64 [env], at the start of the session
-    equity: Tensor  # float64 [env]
-    drawdown: Tensor  # float64 [env], 1 - equity / its peak
-    position: Tensor  # int64 [env]: -1, 0, 1
-    bars_held: Tensor  # int64 [env]: bars over which the position was held, 0 while flat
-
-
-@dataclass(frozen=True)
-class Fill:
-    """What happened in one step, per environment."""
-
-    executed: Tensor  # int64 [env]: position over the bar, before a liquidation in it
-    quantity: Tensor  # float64 [env]: its signed units
-    pnl_gross: Tensor  # float64 [env]
-    cost: Tensor  # float64 [env], after the scale
-    full_cost: Tensor  # float64 [env], at scale 1
-    liquidated: Tensor  # bool [env]
 
 
 class Account:
@@ -79,26 +43,39 @@ class Account:
         none = torch.zeros(n_envs, dtype=torch.int64, device=device)
         full = torch.full_like(zero, terms.capital)
         self._zero, self._capital = zero[0], full[0]
-        self._fresh = AccountState(full, zero, zero, full, full, zero, none, none)
+        self._nothing = torch.zeros(n_envs, dtype=torch.int8, device=device)
+        never = torch.full_like(zero, torch.inf)
+        self._fresh = AccountState(full, zero, zero, full, full, zero, none, none, -never, never)
         self.state = self._fresh
         peak.push(full)
 
-    def step(self, bar: Tensor, rows: StepRows, target: Tensor, cost_scale: float) -> Fill:
-        """Fill `target` at the next open, hold over the bar, mark at its close.
+    def step(self, bar: Tensor, rows: StepRows, wanted: Wanted, cost_scale: float) -> Fill:
+        """Fill orders over the next bar, mark at its close.
 
         Args:
             bar: tape rows of the decisions, int64 [env].
             rows: what the table holds for them.
-            target: position after the hard limits, int64 [env].
+            wanted: orders after the hard limits.
             cost_scale: factor on all costs.
         """
         old = self.state
         session_equity = torch.where(rows.new_session, old.equity, old.session_equity)
-        unit = self._unit_quantity(bar, rows, session_equity)
-        if rows.no_fill is not None:
-            target = target.masked_fill(rows.no_fill & (target != old.position), 0)
-        if self.terms.contracts is not None:
-            target = self._affordable(rows, target, unit)
+        if self.table.execution.plain:
+            return self._trade_at_open(bar, rows, wanted.target, session_equity, cost_scale)
+        return self._trade(bar, rows, wanted, session_equity, cost_scale)
+
+    def _trade_at_open(
+        self,
+        bar: Tensor,
+        rows: StepRows,
+        target: Tensor,
+        session_equity: Tensor,
+        cost_scale: float,
+    ) -> Fill:
+        """Market orders alone: what `_trade` does where nothing else is in use, and faster."""
+        old = self.state
+        unit = self._unit_quantity(bar, rows.open, session_equity)
+        target, refused = refusals(old, rows, target, unit, self.terms)
         changed = target != old.position
         quantity = torch.where(changed, target * unit, old.quantity)
         traded = quantity - old.quantity
@@ -113,16 +90,106 @@ class Account:
             position=target,
             # One bar longer, from 0 after a change, and 0 while flat.
             bars_held=(old.bars_held * ~changed + 1) * target.abs(),
+            stop=old.stop,
+            take_profit=old.take_profit,
         )
-        liquidated = self._margin_call(held, rows)
+        outcome = (changed & (target != 0)).view(torch.int8)  # Outcome.FILLED is 1
+        ended, liquidated = self._nothing, margin_call(held, rows, self.terms)
         # One bar in a million comes here; on a GPU the test itself would cost a wait.
         if liquidated.device.type != "cpu" or bool(liquidated.any()):
-            held, forced_cost = self._liquidate(held, bar, rows, liquidated, cost_scale)
+            per_unit = self.table.forced_cost_at(bar)
+            held, forced_cost = liquidate(held, rows, liquidated, per_unit, self.terms, cost_scale)
             full_cost = full_cost + forced_cost
+            ended = liquidated.to(torch.int8) * int(Ended.LIQUIDATED)
         cost = full_cost * cost_scale
         self.state = self._marked(held, rows)
         pnl_gross = self.state.equity - old.equity + cost
-        return Fill(target, quantity, pnl_gross, cost, full_cost, liquidated)
+        outcome = outcome if refused is None else outcome + refused
+        return Fill(target, quantity, pnl_gross, cost, full_cost, outcome, ended, liquidated)
+
+    def _trade(
+        self,
+        bar: Tensor,
+        rows: StepRows,
+        wanted: Wanted,
+        session_equity: Tensor,
+        cost_scale: float,
+    ) -> Fill:
+        """Carry, the exit leg, the entry leg, then what happens inside the bar."""
+        old, execution = self.state, self.table.execution
+        changed = wanted.target != old.position
+        opened = rows.open if rows.late_open is None else rows.late_open
+        leaving = torch.where(changed, old.quantity, self._zero)
+        exit_cost = taking_cost(leaving.abs(), rows.unit_cost, rows, execution)
+        cash = old.cash
+        if rows.carry_long is not None and rows.carry_short is not None:
+            per_unit = torch.where(old.quantity > 0.0, rows.carry_long, rows.carry_short)
+            carry = old.quantity.abs() * per_unit
+            exit_cost, cash = exit_cost + carry, cash - carry * cost_scale
+
+        def unit_of(value: Tensor) -> Tensor:
+            return self._unit_quantity(bar, value, session_equity)
+
+        entry = enter(old, cash, opened, rows, wanted, unit_of, self.terms, execution)
+        bought = wanted.target * entry.units
+        entered = entry.units > 0.0
+        full_cost = exit_cost + entry.cost
+        position = torch.where(changed, wanted.target * entered, old.position)
+        held = AccountState(
+            cash=old.cash + (leaving * opened - bought * entry.value) - full_cost * cost_scale,
+            quantity=torch.where(changed, bought, old.quantity),
+            entry_value=torch.where(entered, entry.value, old.entry_value),
+            session_equity=session_equity,
+            equity=old.equity,
+            drawdown=old.drawdown,
+            position=position,
+            bars_held=(old.bars_held * ~changed + 1) * position.abs(),
+            stop=self._bracket(entered, wanted.stop, old.stop, -torch.inf),
+            take_profit=self._bracket(entered, wanted.take_profit, old.take_profit, torch.inf),
+        )
+        quantity = held.quantity
+        held, ended, forced_cost = self._end(held, changed, entry.rested, rows, cost_scale)
+        full_cost = full_cost + forced_cost
+        cost = full_cost * cost_scale
+        self.state = self._marked(held, rows)
+        pnl_gross = self.state.equity - old.equity + cost
+        return Fill(
+            executed=position,
+            quantity=quantity,
+            pnl_gross=pnl_gross,
+            cost=cost,
+            full_cost=full_cost,
+            outcome=entry.outcome,
+            ended=ended,
+            liquidated=ended == Ended.LIQUIDATED,
+            legs=Legs(opened, entry.value, exit_cost * cost_scale),
+        )
+
+    def _end(
+        self,
+        held: AccountState,
+        changed: Tensor,
+        rested: Tensor | None,
+        rows: StepRows,
+        cost_scale: float,
+    ) -> tuple[AccountState, Tensor, Tensor]:
+        """Close what ends inside the bar; return the state, Ended and the cost at scale 1."""
+        execution = self.table.execution
+        met = bar_met(changed, rows, execution)
+        margin_alone = not execution.brackets and held.cash.device.type == "cpu"
+        if margin_alone and not bool(margin_call(held, met, self.terms).any()):
+            return held, self._nothing, self._zero
+        end = close_inside(held, rested, met, rows, self.terms, execution)
+        over = end.code != Ended.NONE
+        proceeds = torch.where(over, held.quantity * end.value, self._zero)
+        closed = replace(
+            held,
+            cash=held.cash + proceeds - end.cost * cost_scale,
+            quantity=held.quantity.masked_fill(over, 0.0),
+            position=held.position.masked_fill(over, 0),
+            bars_held=held.bars_held.masked_fill(over, 0),
+        )
+        return closed, end.code, end.cost
 
     def _marked(self, held: AccountState, rows: StepRows) -> AccountState:
         """Return the state with equity and drawdown of the new close."""
@@ -136,54 +203,21 @@ class Account:
             drawdown=1.0 - equity / self.peak.push(equity),
             position=held.position,
             bars_held=held.bars_held,
+            stop=held.stop,
+            take_profit=held.take_profit,
         )
 
-    def _unit_quantity(self, bar: Tensor, rows: StepRows, session_equity: Tensor) -> Tensor:
+    def _unit_quantity(self, bar: Tensor, value: Tensor, session_equity: Tensor) -> Tensor:
         if self.terms.contracts is not None:
-            return torch.full_like(rows.open, self.terms.contracts)
+            return torch.full_like(value, self.terms.contracts)
         exposure = self.table.exposure_at(bar)
-        return notional_quantity(session_equity, exposure, rows.open)
+        return notional_quantity(session_equity, exposure, value)
 
-    def _affordable(self, rows: StepRows, target: Tensor, unit: Tensor) -> Tensor:
-        """Refuse entries whose initial margin exceeds the equity at the fill."""
-        equity = self.state.cash + self.state.quantity * rows.open
-        margin = unit * rows.open * self.terms.initial_margin
-        refused = (target != self.state.position) & (margin > equity)
-        return target.masked_fill(refused, 0)
-
-    def _margin_call(self, held: AccountState, rows: StepRows) -> Tensor:
-        """Return where equity at the bar's adverse extreme is below the margin, bool [env]."""
-        extreme = torch.where(held.quantity > 0.0, rows.low, rows.high)
-        value = held.quantity * extreme
-        short_of = held.cash + value < value.abs() * self.terms.maintenance_margin
-        return short_of & (value != 0.0)
-
-    def _liquidate(
-        self,
-        held: AccountState,
-        bar: Tensor,
-        rows: StepRows,
-        liquidated: Tensor,
-        cost_scale: float,
-    ) -> tuple[AccountState, Tensor]:
-        """Close what the margin no longer carries; return the state and the cost at scale 1."""
-        long = held.quantity > 0.0
-        # The value of a unit at which cash + value = margin x |value|.
-        share = 1.0 - self.terms.maintenance_margin * held.quantity.sign()
-        trigger = -held.cash / (held.quantity * share)
-        worse = torch.where(long, trigger.minimum(rows.open), trigger.maximum(rows.open))
-        sold = torch.where(liquidated, held.quantity, 0.0)
-        proceeds = torch.where(liquidated, sold * worse, 0.0)
-        forced_cost = sold.abs() * self.table.forced_cost_at(bar)
-        cash = held.cash + proceeds - forced_cost * cost_scale
-        closed = replace(
-            held,
-            cash=cash,
-            quantity=held.quantity - sold,
-            position=held.position.masked_fill(liquidated, 0),
-            bars_held=held.bars_held.masked_fill(liquidated, 0),
-        )
-        return closed, forced_cost
+    def _bracket(self, entered: Tensor, given: Tensor | None, old: Tensor, none: float) -> Tensor:
+        """Return the stops or targets: of new positions those given, of others the old ones."""
+        if not self.table.execution.brackets:
+            return old
+        return old.masked_fill(entered, none) if given is None else torch.where(entered, given, old)
 
     def restart(self, where: Tensor) -> None:
         """Begin anew with the capital, flat, where `where` holds, bool [env]."""
@@ -198,6 +232,8 @@ class Account:
             drawdown=torch.where(where, zero, state.drawdown),
             position=state.position * keep,
             bars_held=state.bars_held * keep,
+            stop=state.stop,
+            take_profit=state.take_profit,
         )
         self.peak.restart(where, self.terms.capital)
 
@@ -207,10 +243,13 @@ class Account:
         return own | {f"peak.{key}": value for key, value in self.peak.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore :meth:`state_dict`."""
+        """Restore :meth:`state_dict`; a state of before there were stops has none."""
         device = self._fresh.cash.device
-        names = [item.name for item in fields(AccountState)]
-        self.state = AccountState(**{name: state[name].to(device).clone() for name in names})
+        without = {"stop": self._fresh.stop, "take_profit": self._fresh.take_profit}
+        kept = without | {
+            item.name: state[item.name] for item in fields(AccountState) if item.name in state
+        }
+        self.state = AccountState(**{name: kept[name].to(device).clone() for name in kept})
         self.peak.load_state_dict(
             {key[5:]: value for key, value in state.items() if key.startswith("peak.")}
         )

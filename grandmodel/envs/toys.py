@@ -94,6 +94,8 @@ class ToyEnv:
             cost=zero,
             executed=target.clone(),
             liquidated=never,
+            outcome=never.to(torch.int8),
+            ended=never.to(torch.int8),
         )
 
     def end_rollout(self) -> None:
