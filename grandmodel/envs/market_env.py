@@ -213,7 +213,7 @@ class MarketEnv:
         )
 
     def _peak(self) -> Peak:
-        if self.starts.resets:
+        if self.starts.longest <= self.config.episode_bars:
             return RunningPeak(self.n_envs, self.device)
         return WindowPeak(self.n_envs, self.config.episode_bars + 1, self.device)
 

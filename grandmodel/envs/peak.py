@@ -53,7 +53,7 @@ class RunningPeak:
 
 
 class WindowPeak:
-    """Highest of the last `window` values of environments that run in lockstep.
+    """Highest of the last `window` values of environments that step together.
 
     Block maxima (van Herk): the window is the end of the last block and the beginning of this
     one, so a step costs two maxima however long the window is.
@@ -82,8 +82,12 @@ class WindowPeak:
         return highest
 
     def restart(self, where: Tensor, value: float) -> None:
-        """Refuse: environments in lockstep run their segment once."""
-        raise NotImplementedError("environments in lockstep are not restarted one by one")
+        """Begin at `value` where `where` holds, bool [env]: as if it were the newest of all."""
+        fresh = self._offset == 0  # the newest value ended a block: it lives in the tail
+        self._block[:, where] = -torch.inf
+        self._block[self._offset - 1, where] = value
+        self._tail[:, where] = value if fresh else -torch.inf
+        self._head[where] = -torch.inf if fresh else value
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies of all state."""

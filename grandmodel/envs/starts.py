@@ -45,6 +45,11 @@ class StartPolicy(Protocol):
         ...
 
     @property
+    def longest(self) -> int:
+        """Decisions of the longest episode."""
+        ...
+
+    @property
     def rows(self) -> tuple[int, int]:
         """First row and end of all rows that can be touched."""
         ...
@@ -66,7 +71,7 @@ class StartPolicy(Protocol):
         ...
 
 
-class _Stateless:
+class Stateless:
     """Starts that follow from the generator alone."""
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -95,7 +100,7 @@ def _staggered(bar: Tensor, episode_bars: int) -> Starts:
     return Starts(bar, bar + episode_bars - age)
 
 
-class RandomStarts(_Stateless):
+class RandomStarts(Stateless):
     """Episodes of `episode_bars` decisions that start uniformly over all rows that allow one.
 
     The first episodes are cut to lengths spread evenly over 1..episode_bars, so that later
@@ -114,7 +119,7 @@ class RandomStarts(_Stateless):
     def __init__(
         self, spans: Sequence[Stretch], episode_bars: int, device: str | torch.device = "cpu"
     ) -> None:
-        self.episode_bars = episode_bars
+        self.episode_bars = self.longest = episode_bars
         self.device = torch.device(device)
         usable = _usable(spans, episode_bars)
         counts = [span.stop - span.start - episode_bars for span in usable]
@@ -163,7 +168,7 @@ class OverlapStarts:
     def __init__(
         self, spans: Sequence[Stretch], episode_bars: int, device: str | torch.device = "cpu"
     ) -> None:
-        self.episode_bars = episode_bars
+        self.episode_bars = self.longest = episode_bars
         self.device = torch.device(device)
         usable, step = _usable(spans, episode_bars), max(episode_bars // 2, 1)
         rows = [torch.arange(s.start, s.stop - episode_bars, step) for s in usable]
@@ -213,7 +218,7 @@ class OverlapStarts:
 STARTS = {"random": RandomStarts, "overlap": OverlapStarts}  # by `env.starts`
 
 
-class SegmentStarts(_Stateless):
+class SegmentStarts(Stateless):
     """One environment per copy and segment, in lockstep, each segment run through once.
 
     A segment [start, stop) touches its own rows only: decisions at start .. stop-2, fills at
@@ -243,6 +248,7 @@ class SegmentStarts(_Stateless):
         self.segments = len(segments)
         self.n_envs = copies * self.segments
         self.steps = max(segment.stop - segment.start for segment in segments) - 1
+        self.longest = self.steps
         self.rows = (min(s.start for s in segments), max(s.stop for s in segments))
         start = torch.tensor([segment.start for segment in segments], device=device)
         stop = torch.tensor([segment.stop for segment in segments], device=device)
