@@ -31,7 +31,7 @@ Info = dict[str, Any]
 Row = NDArray[np.float32]
 
 
-def observation_space(spec: ObservationSpec, *, more: int = 0) -> gym.spaces.Box:
+def observation_space(spec: ObservationSpec, *, more: int = 0) -> "gym.spaces.Box[np.float32]":
     """Return the box of one flat observation with ``more`` entries behind it."""
     width = 2 * len(spec.window) + len(spec.context) + len(ACCOUNT_BLOCK) + more
     return gym.spaces.Box(-np.inf, np.inf, (width,), np.float32)

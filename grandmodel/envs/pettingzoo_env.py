@@ -81,10 +81,12 @@ class PettingZooMarketEnv(ParallelEnv[str, Row, np.int64]):
         self._rewards = rewards
         self.possible_agents = list(self._views)
         self.agents: list[str] = []
-        self.observation_spaces = {
+        self.observation_spaces: dict[str, gym.Space[Row]] = {
             name: observation_space(view.spec, more=1) for name, view in self._views.items()
         }
-        self.action_spaces = {name: gym.spaces.Discrete(ACTIONS) for name in self._views}
+        self.action_spaces: dict[str, gym.Space[np.int64]] = {
+            name: gym.spaces.Discrete(ACTIONS) for name in self._views
+        }
         more = len(self._views)
         self.state_space = observation_space(self._critic.spec, more=more)
         self._episodes = Episodes(tape, env, reward, spans, **settings)
@@ -98,11 +100,11 @@ class PettingZooMarketEnv(ParallelEnv[str, Row, np.int64]):
         """The agent whose actions are executed in this episode."""
         return self.possible_agents[self._executor]
 
-    def observation_space(self, agent: str) -> gym.spaces.Box:
+    def observation_space(self, agent: str) -> gym.Space[Row]:
         """Return the box of an agent's observations."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> gym.spaces.Discrete:
+    def action_space(self, agent: str) -> gym.Space[np.int64]:
         """Return the three actions: 0 short, 1 flat, 2 long."""
         return self.action_spaces[agent]
 
