@@ -14,6 +14,7 @@ from grandmodel.core.checks import require, require_choice
 from grandmodel.core.clock import MINUTE_NS, close_time_ns
 from grandmodel.market.defects import refuse_defects
 from grandmodel.market.instruments import Instrument
+from grandmodel.market.joined import Joined
 from grandmodel.market.reading import Reading
 
 VOLUME_KINDS = ("traded", "ticks", "none")
@@ -42,6 +43,7 @@ class Bars:
     adjustment: str = "unknown"  # none | additive | ratio | unknown
     source: str = "bars"  # file or maker, for messages and records
     reading: Reading | None = field(default=None, compare=False)  # of bars that come from a file
+    joined: Joined | None = None  # of contracts, and where
 
     def __post_init__(self) -> None:
         """Freeze the arrays and refuse defects."""

@@ -3,14 +3,14 @@
 Source: `docs/definitions.md`, "Carry and rolls".
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import DAY_NS, HOUR_NS
 from grandmodel.market.bars import Bars
-from grandmodel.market.calendar import SessionTable
+from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.hours import FIRST_WEEKDAY, NEW_YORK, local_time_ns
 from grandmodel.market.instruments import SWAP_DAYS, Instrument
 from grandmodel.market.rolls import roll_dates
@@ -19,6 +19,8 @@ BASIS_POINT = 1e-4
 SWAP_HOUR = 17  # New York, where one day of currencies and metals ends
 WEDNESDAY = 2
 WEEKDAYS, WEEK = 5, 7
+SHOWN = 8  # roll dates in a sentence
+DIGITS = 6  # of sums in records
 
 
 class Carry(NamedTuple):
@@ -74,17 +76,67 @@ def _since_last(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _rolls(bars: Bars, table: SessionTable) -> NDArray[np.bool_] | None:
-    """Return the first bars of the sessions in which another contract is the front one."""
-    if bars.instrument.roll_months is None or not len(bars):
+    """Return at which opens another contract is the front one; None where nothing says so.
+
+    Bars that were joined of contracts here know it; for others it is the rule of the instrument,
+    at the first bar of the session from which it holds.
+    """
+    if not len(bars):
+        return None
+    if bars.joined is not None:
+        return _since_last(np.searchsorted(bars.joined.times_ns, bars.close_time_ns)) > 0
+    rule = bars.instrument
+    if rule.roll_months is None:
         return None
     dates = table.session_date
-    found = roll_days_of(bars.instrument, int(dates[0]), int(dates[-1]))
+    found = roll_dates(
+        int(dates[0]), int(dates[-1]), rule.roll_months, rule.roll_expiry, rule.roll_days
+    )
     return _since_last(np.searchsorted(found, dates, side="right")) > 0
 
 
-def roll_days_of(instrument: Instrument, first: int, last: int) -> NDArray[np.int64]:
-    """Return the session dates in [first, last] from which a next contract is the front one."""
-    if instrument.roll_months is None:
-        return np.zeros(0, np.int64)
-    rule = (instrument.roll_months, instrument.roll_expiry, instrument.roll_days)
-    return roll_dates(first, last, *rule)
+def carry_facts(bars: Bars) -> dict[str, Any]:
+    """Return what records say: rolls with their rule, and what one unit held throughout pays.
+
+    Keys are left out where there is nothing to say.
+    """
+    table = session_table(bars)
+    found, facts = carry_of(bars, table), {}
+    if found.rolls is not None:
+        facts["roll_rule"] = _rule_words(bars)
+        facts["rolls"] = [str(day) for day in table.session_date[found.rolls].astype("M8[D]")]
+    if bars.joined is not None:
+        facts["joined"] = bars.joined.facts()
+    if found.long is not None and found.short is not None:
+        facts["carry_long"] = round(float(found.long.sum()), DIGITS)
+        facts["carry_short"] = round(float(found.short.sum()), DIGITS)
+    return facts
+
+
+def carry_words(bars: Bars) -> str | None:
+    """Return one sentence on what holding a position is charged, None where it is nothing."""
+    facts = carry_facts(bars)
+    parts = []
+    if "rolls" in facts:
+        listed = ", ".join(facts["rolls"][:SHOWN]) + (", ..." if facts["rolls"][SHOWN:] else "")
+        count = len(facts["rolls"])
+        parts.append(f"{count} rolls by {facts['roll_rule']}" + (f" ({listed})" if count else ""))
+    if "carry_long" in facts:
+        parts.append(
+            f"swaps and funding, {facts['carry_long']:g} per unit held long over all bars and "
+            f"{facts['carry_short']:g} short"
+        )
+    if not parts:
+        return None
+    return f"{bars.source}: holding is charged for {' and for '.join(parts)}"
+
+
+def _rule_words(bars: Bars) -> str:
+    if bars.joined is not None:
+        return f"{bars.joined.rule}, contracts of {bars.joined.root} joined by addition"
+    rule = bars.instrument
+    expiry = rule.roll_expiry.replace("_", " ")
+    return (
+        f"the calendar of {rule.name}, {rule.roll_months}, {rule.roll_days} weekdays before the "
+        f"{expiry}"
+    )

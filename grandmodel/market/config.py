@@ -31,6 +31,7 @@ FILE_KINDS = (  # in the order in which data=auto tries them; csv takes what not
 )
 KINDS = ("auto", *FILE_KINDS, "synthetic", "custom")
 ON_DEFECT = ("refuse", "drop", "keep")
+CONTINUOUS = ("volume", "calendar")  # how contracts of one file are joined
 DATE_ORDERS = ("mdy", "dmy", "ymd")
 
 
@@ -105,6 +106,7 @@ class DataConfig:
     start: str | None = None  # first day or time to decide on; earlier bars feed the features
     end: str | None = None  # a day: the last one used; a time: bars that open before it
     symbol: str | None = None  # which symbol of a file with several
+    continuous: str | None = None  # volume | calendar: join the contracts of a file; None: do not
     adjustment: str = "unknown"  # none | additive | ratio | unknown
     volume_kind: str | None = None  # traded | ticks | none; None: decided from the warm-up bars
     raw_level_at: str | None = None  # TIME=PRICE: what the contract really cost at some close
@@ -126,6 +128,13 @@ class DataConfig:
             f"data.price_scale must be a number above 0, was {self.price_scale}",
         )
         require_choice("data.adjustment", self.adjustment, ADJUSTMENTS)
+        if self.continuous is not None:
+            require_choice("data.continuous", self.continuous, CONTINUOUS)
+            require(
+                self.adjustment in ("unknown", "additive") and self.raw_level_at is None,
+                "data.continuous joins contracts by addition and keeps their raw level: remove "
+                "data.adjustment and data.raw_level_at",
+            )
         if self.volume_kind is not None:
             require_choice("data.volume_kind", self.volume_kind, VOLUME_KINDS)
         if self.date_order is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from grandmodel.core.clock import DAY_NS, MINUTE_NS
 from grandmodel.market.bars import Bars
+from grandmodel.market.carry import carry_facts
 from grandmodel.market.hours import Hours, open_time_before, trading_hours
 from grandmodel.market.quality import gap_table
 
@@ -106,9 +107,35 @@ def file_table(bars: Bars) -> pd.DataFrame:
             ("gaps", f"{len(gaps)}" + (f": {kinds}" if len(gaps) else "")),
             ("missing bars", str(int(gaps.missing_bars.sum()))),
             ("volume", bars.volume_kind),
+            *_holding(bars),
         ],
         columns=["fact", "value"],
     )
+
+
+def _holding(bars: Bars) -> list[tuple[str, str]]:
+    """Return what holding a position costs, and where contracts were joined."""
+    facts, rows = carry_facts(bars), []
+    if "rolls" in facts:
+        rows.append(("rolls", f"by {facts['roll_rule']}: {', '.join(facts['rolls']) or 'none'}"))
+    if bars.joined is not None:
+        rows += [
+            (
+                f"roll {_text(roll.time_ns)}",
+                f"{roll.before} to {roll.after}, gap {roll.gap:g}, prices shifted by "
+                f"{roll.offset:g}",
+            )
+            for roll in bars.joined.rolls
+        ]
+    if "carry_long" in facts:
+        rows.append(
+            (
+                "swaps, funding",
+                f"{facts['carry_long']:g} per unit held long over all bars, "
+                f"{facts['carry_short']:g} short",
+            )
+        )
+    return rows
 
 
 def _text(time_ns: int) -> str:

@@ -60,7 +60,9 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 of all that a tape is made of: inputs, adjustment, instrument, hexadecimal."""
         understood = [bars.adjustment for path in self.paths for bars in _clocks(path)]
-        return _digest([self.inputs_fingerprint, understood, instrument_facts(self.instrument)])
+        facts = [self.inputs_fingerprint, understood, instrument_facts(self.instrument)]
+        joined = [path.bars.joined.facts() for path in self.paths if path.bars.joined is not None]
+        return _digest([*facts, joined] if joined else facts)
 
 
 def instrument_facts(instrument: Instrument) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.clock import DAY_NS, HOUR_NS
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
+from grandmodel.market.carry import carry_words
 from grandmodel.market.config import (
     DataConfig,
     SplitConfig,
@@ -70,6 +71,7 @@ def load_dataset(
         len(bars) > 0,
         f"{bars.source} holds less than one bar of {DECISION_MINUTES} minutes: give more bars",
     )
+    notes += [words for words in (carry_words(bars),) if words is not None]
     start, stop = _usable(bars, table, config)
     _require_enough(bars, stop, min_bars, config)
     splits = _splits(table, start, stop, config.split, purge_bars, whole=whole)
@@ -125,7 +127,7 @@ def _notes(bars: Bars, config: DataConfig) -> list[str]:
     contradiction = volume_contradiction(bars)
     if contradiction is not None:
         notes.append(contradiction)
-    if bars.adjustment == "additive" and config.raw_level_at is None:
+    if bars.adjustment == "additive" and config.raw_level_at is None and bars.joined is None:
         notes.append(
             f"{bars.source}: prices are adjusted by addition, so their levels and all percentages "
             "are off: give data.raw_level_at=TIME=PRICE or a file adjusted by ratio"

@@ -71,3 +71,18 @@ def contract_ends(first: int, last: int, months: str, expiry: str) -> NDArray[np
     every = np.arange(edges[0] - MONTHS_AHEAD, edges[1] + 1 + MONTHS_AHEAD)
     traded = [MONTH_CODES.index(code) for code in months]
     return _EXPIRY[expiry](every[np.isin(every.astype(np.int64) % 12, traded)])
+
+
+def roll_day(month: int, expiry: str, days_before: int) -> int:
+    """Return the date from which on the contract of a month is not the front one any more.
+
+    Args:
+        month: months since 1970-01.
+        expiry: one of EXPIRIES.
+        days_before: weekdays before its end.
+
+    Returns:
+        Days since 1970-01-01.
+    """
+    ends = _EXPIRY[expiry](np.array([month], "M8[M]"))
+    return int(np.busday_offset(ends, -days_before, roll="backward").astype(np.int64)[0])

@@ -24,6 +24,7 @@ from grandmodel.features.evidence import (
 from grandmodel.features.tape import Tape
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import sessions_per_year
+from grandmodel.market.carry import carry_facts
 from grandmodel.market.config import DataConfig
 from grandmodel.market.dataset import Dataset, instrument_facts
 from grandmodel.market.instruments import Instrument, instrument_for
@@ -107,6 +108,7 @@ class Stage:
             "bars": sum(len(path.bars) for path in self.dataset.paths),
             "volume_kind": bars.volume_kind,
             "adjustment": bars.adjustment,
+            "holding": carry_facts(bars),
             "instrument": self.dataset.instrument.summary(),
             "instrument_facts": instrument_facts(self.dataset.instrument),
             "data_notes": list(self.dataset.notes),

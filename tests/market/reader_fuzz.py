@@ -49,7 +49,20 @@ def _ticks() -> bytes:
     return made.to_csv(index=False).encode()
 
 
-_MADE |= {"parquet": _parquet(), "ticks": _ticks(), "junk": b"", "empty lines": b"\n\n\n"}
+def _contracts() -> bytes:
+    front = random_frame("2024-03-08 14:00", 288, 5).assign(symbol="ESH4")
+    after = random_frame("2024-03-08 20:00", 288, 5, 1).assign(symbol="ESM4")
+    return pd.concat([front, after]).to_csv(index=False).encode()
+
+
+CONTRACTS = _contracts()
+_MADE |= {
+    "contracts": CONTRACTS,
+    "parquet": _parquet(),
+    "ticks": _ticks(),
+    "junk": b"",
+    "empty lines": b"\n\n\n",
+}
 
 
 def _change(content: bytes, rng: random.Random) -> bytes:
@@ -104,6 +117,7 @@ def _packed(content: bytes, rng: random.Random) -> bytes:
 def broken_file(rng: random.Random) -> tuple[bytes, DataConfig]:
     """Return the bytes of a file and how it is to be read; about one in ten is sound."""
     content = _MADE[rng.choice(list(_MADE))]
+    joins = rng.random() < (0.7 if content is CONTRACTS else 0.02)
     if not content:
         content = rng.randbytes(rng.randrange(1, 400))
     for _ in range(rng.randrange(MOST_CHANGES + 1)):
@@ -119,6 +133,7 @@ def broken_file(rng: random.Random) -> tuple[bytes, DataConfig]:
         timezone=rng.choice([None, None, "UTC", "America/New_York", "America/New_York+7"]),
         symbol="AA" if rng.random() < 0.05 else None,
         bar_minutes=rng.choice([1, 5]),
+        continuous=rng.choice(["volume", "calendar"]) if joins else None,
     )
     return packed, config
 

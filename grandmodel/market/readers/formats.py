@@ -7,11 +7,12 @@ Source: `docs/definitions.md`, "Formats".
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from grandmodel.core.checks import UserError, require_choice
+from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import Bars
 from grandmodel.market.config import FILE_KINDS, DataConfig
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.readers import databento, json_text, lean, ticks, vendors
+from grandmodel.market.readers.contracts import continuous_bars
 from grandmodel.market.readers.csv import csv_table
 from grandmodel.market.readers.files import (
     PARQUET_MAGIC,
@@ -91,10 +92,21 @@ def read_bars(config: DataConfig, instrument: Instrument) -> Bars:
                 "data=csv reads text in columns by their names"
             )
         rest = replace(rest, kind=form.name)
-        bars = form.make(form.open(head, rest), rest, instrument)
+        bars = _made(form, form.open(head, rest), rest, instrument)
     if config.kind in FILE_KINDS or bars.reading is None:
         return bars
     return replace(bars, reading=replace(bars.reading, recognised=True))
+
+
+def _made(form: Format, table: Table, config: DataConfig, instrument: Instrument) -> Bars:
+    if config.continuous is None:
+        return form.make(table, config, instrument)
+    require(
+        form.make is bars_from_table,
+        f"data.continuous={config.continuous} joins bars of contracts, but {table.source} holds "
+        "ticks: make bars of them first, or choose a contract with data.symbol=",
+    )
+    return continuous_bars(table, config, instrument)
 
 
 def recognise(head: Head) -> Format:

@@ -14,18 +14,18 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.clock import MINUTE_NS
 from grandmodel.market.bars import Bars
 from grandmodel.market.config import DataConfig
-from grandmodel.market.defects import RowName, refuse_defects, refuse_disorder, utc_text
+from grandmodel.market.continuous import code_of
+from grandmodel.market.defects import refuse_defects, refuse_disorder
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.readers.columns import Columns
 from grandmodel.market.readers.head import DECIMAL_COMMA, POINT_RULE
+from grandmodel.market.readers.lengths import bar_minutes, refuse_odd_minutes
 from grandmodel.market.readers.sieve import (
-    HALF_HOUR_MINUTES,
     Sieve,
     Values,
     drop_strays,
     name_of,
     sift,
-    usual_step,
 )
 from grandmodel.market.readers.times import (
     OFFSET,
@@ -66,8 +66,16 @@ class Table:
         return name_of(int(self.frame.index[index]), self.header_lines)
 
 
-def bars_from_table(table: Table, config: DataConfig, instrument: Instrument) -> Bars:
+def bars_from_table(
+    table: Table, config: DataConfig, instrument: Instrument, length_ns: int | None = None
+) -> Bars:
     """Return validated bars, stamped by their open in UTC.
+
+    Args:
+        table: the columns of a file.
+        config: how they are to be understood.
+        instrument: what they are bars of.
+        length_ns: length of the bars; None: told from their steps.
 
     Raises:
         UserError: what cannot be read, by file, row, column and remedy.
@@ -76,13 +84,13 @@ def bars_from_table(table: Table, config: DataConfig, instrument: Instrument) ->
     table = only_symbol(table, config.symbol)
     sieve = sieve_for(table, config)
     stamps, label, table = read_times(table, config, sieve)
-    stamps, values, labels, ticks = _values(table, config, sieve, stamps, label)
+    stamps, values, labels, ticks = _values(table, config, sieve, stamps, label, length_ns)
     where, name_row = table.source, sieve.name_row
     refuse_disorder(where, stamps, name_row, label)
-    minutes = bar_minutes(where, stamps, name_row)
+    minutes = bar_minutes(where, stamps, name_row, length_ns)
     stamp = config.stamp or table.stamp
     opens = stamps - minutes * MINUTE_NS if stamp == "close" else stamps
-    _refuse_odd_minutes(where, opens, minutes, name_row)
+    refuse_odd_minutes(where, opens, minutes, name_row)
     refuse_defects(where, stamps, values, name_row, labels)
     kind = config.volume_kind or decide_volume_kind(opens, values["volume"], instrument, ticks)
     return Bars(
@@ -120,7 +128,12 @@ def reading_of(
 
 
 def _values(
-    table: Table, config: DataConfig, sieve: Sieve, stamps: NDArray[np.int64], label: str
+    table: Table,
+    config: DataConfig,
+    sieve: Sieve,
+    stamps: NDArray[np.int64],
+    label: str,
+    length_ns: int | None,
 ) -> tuple[NDArray[np.int64], Values, dict[str, str], bool]:
     """Return times and numbers of the rows that stay, their columns, and if volume is ticks."""
     names = {key: str(getattr(table.columns, key)) for key in PRICES}
@@ -131,7 +144,7 @@ def _values(
     labels = names | {"time": label, "volume": volume_name}
     if sieve.mode != "refuse":
         stamps, values = sift(sieve, stamps, values, labels)
-        stamps, values = drop_strays(sieve, stamps, values, label)
+        stamps, values = drop_strays(sieve, stamps, values, label, length_ns)
         require(len(stamps) > 0, f"{table.source} holds no bars that could stay: mend the file")
     return stamps, values, labels, ticks
 
@@ -143,47 +156,6 @@ def scaled(prices: NDArray[np.float64], table: Table, config: DataConfig) -> NDA
         return prices
     per_unit = round(1.0 / scale)
     return prices / per_unit if per_unit > 1 and 1.0 / per_unit == scale else prices * scale
-
-
-def bar_minutes(
-    source: str, stamps: NDArray[np.int64], name_row: RowName = lambda row: f"row {row + 1}"
-) -> int:
-    """Return the length of the bars: the shortest step that is not rare.
-
-    Raises:
-        UserError: one bar alone, bars closer together than their length, or no whole minutes.
-    """
-    require(len(stamps) >= 2, f"{source}: one bar has no length that could be seen: give more bars")
-    steps = np.diff(stamps)
-    length = usual_step(steps)
-    if length % MINUTE_NS:
-        raise UserError(
-            f"{source}: bars stand {length / 1e9:g} seconds apart: give bars of whole minutes"
-        )
-    if steps.min() < length:
-        row = int(np.argmax(steps < length)) + 1
-        raise UserError(
-            f"{source}: {name_row(row)}: the bar at {utc_text(stamps[row])} UTC begins "
-            f"{steps[row - 1] / MINUTE_NS:g} minutes after the one before, the others last "
-            f"{length // MINUTE_NS}: keep bars of one length in a file"
-        )
-    return length // MINUTE_NS
-
-
-def _refuse_odd_minutes(
-    source: str, opens: NDArray[np.int64], minutes: int, name_row: RowName
-) -> None:
-    """Refuse bars that do not lie within one half hour."""
-    if minutes > HALF_HOUR_MINUTES:
-        return
-    odd = opens % (minutes * MINUTE_NS) != 0
-    if odd.any():
-        row = int(np.argmax(odd))
-        raise UserError(
-            f"{source}: {name_row(row)}: a bar of {minutes} minutes begins at "
-            f"{utc_text(opens[row])} UTC, which is no multiple of its length: check data.stamp and "
-            "data.timezone"
-        )
 
 
 def only_symbol(table: Table, symbol: str | None) -> Table:
@@ -202,11 +174,18 @@ def only_symbol(table: Table, symbol: str | None) -> Table:
         require(
             len(known) == 1,
             f"{table.source} holds {len(known)} symbols in column {column} ({listed}): choose one "
-            "with data.symbol=",
+            f"with data.symbol={_or_join(known)}",
         )
         return table
     require(symbol in known, f"data.symbol={symbol} is not in {table.source}: it has {listed}")
     return replace(table, frame=pd.DataFrame(table.frame[(values == symbol).to_numpy()]))
+
+
+def _or_join(symbols: list[str]) -> str:
+    """Return the other remedy where several symbols are contracts of one future."""
+    roots = [code.root for code in map(code_of, symbols) if code is not None]
+    several = len(roots) > len(set(roots))
+    return ", or join the contracts of a future with data.continuous=volume" if several else ""
 
 
 def read_times(

@@ -114,13 +114,17 @@ def sift(
 
 
 def drop_strays(
-    sieve: Sieve, stamps: NDArray[np.int64], values: Values, label: str
+    sieve: Sieve,
+    stamps: NDArray[np.int64],
+    values: Values,
+    label: str,
+    length_ns: int | None = None,
 ) -> tuple[NDArray[np.int64], Values]:
     """Return times and values without bars that lie off the grid of their usual length."""
     if sieve.mode != "drop" or len(stamps) < 2:
         return stamps, values
     steps = np.diff(stamps)
-    length = usual_step(steps)
+    length = usual_step(steps) if length_ns is None else length_ns
     if length % MINUTE_NS == 0 and length <= HALF_HOUR_MINUTES * MINUTE_NS:
         bad = stamps % length != 0
     else:
