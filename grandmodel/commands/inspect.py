@@ -32,10 +32,9 @@ from grandmodel.market.coverage import coverage, file_table
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.quality import quality_table
 from grandmodel.market.reading import Reading
-from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.exit import guarded
-from grandmodel.wiring.market import read_dataset
+from grandmodel.wiring.market import draw_dataset, read_dataset
 from grandmodel.wiring.run_folder import fresh_name
 from grandmodel.wiring.schema import InspectConfig
 
@@ -189,7 +188,7 @@ def read(config: InspectConfig, console: Console | None = None) -> Dataset:
     What was found in a file is printed even where no features can be made of it.
     """
     if config.data.kind == "synthetic":
-        return make_dataset(config.data)
+        return draw_dataset(config)
 
     def show(bars: Bars) -> None:
         if console is not None:

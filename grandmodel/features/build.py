@@ -50,6 +50,9 @@ def build_tape(dataset: Dataset, config: FeatureConfig, workers: int | None = No
         for name in PRICES
     }
     columns = {**own, **prices, **_sessions(tables), **_if_any(dataset, tables)}
+    columns["spread_multiplier"] = columns["spread_multiplier"] * np.concatenate(
+        [np.ones(len(path.bars)) if path.spread is None else path.spread for path in dataset.paths]
+    )
     return Tape(
         columns=(*names, *extra),
         features=torch.from_numpy(features),

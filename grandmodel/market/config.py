@@ -11,6 +11,7 @@ from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
 from grandmodel.market.cost_table import FIRST_YEAR, LAST_YEAR
 from grandmodel.market.dataset import DECISION_MINUTES
+from grandmodel.market.stress.config import parse_stress
 from grandmodel.market.zones import split_zone
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
@@ -110,6 +111,7 @@ class DataConfig:
     adjustment: str = "unknown"  # none | additive | ratio | unknown
     volume_kind: str | None = None  # traded | ticks | none; None: decided from the warm-up bars
     raw_level_at: str | None = None  # TIME=PRICE: what the contract really cost at some close
+    stress: Any = None  # acts laid on the test part: a kind, a mapping, or a list of these
     cache: bool = True
     split: SplitConfig = field(default_factory=SplitConfig)
 
@@ -117,6 +119,7 @@ class DataConfig:
         """Refuse values out of range; whether the file exists is checked when it is read."""
         require_choice("data.kind", self.kind, KINDS)
         require_choice("data.on_defect", self.on_defect, ON_DEFECT)
+        parse_stress(self.stress)
         if self.stamp is not None:
             require_choice("data.stamp", self.stamp, ("open", "close"))
         require(

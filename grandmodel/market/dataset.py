@@ -21,6 +21,7 @@ class MarketPath:
 
     bars: Bars
     finest: Bars | None = None  # bars of the file where they are shorter
+    spread: NDArray[np.float64] | None = None  # [bar] factor on half the spread; None: 1
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Dataset:
     truth: tuple[Any, ...] | None = None  # what was true, per path; for references only
     notes: tuple[str, ...] = ()  # warnings about the data, one sentence each
     about: str = ""  # what bars that no file holds are, in one line
+    origin: "Dataset | None" = None  # the bars that these were made from, for the seal
 
     @property
     def instrument(self) -> Instrument:
@@ -50,10 +52,7 @@ class Dataset:
     def inputs_fingerprint(self) -> str:
         """SHA-256 of bars, kind of volume and extra columns: what a team reads, hexadecimal."""
         kinds = [bars.volume_kind for path in self.paths for bars in _clocks(path)]
-        extra = {
-            name: [hashlib.sha256(np.ascontiguousarray(it).tobytes()).hexdigest() for it in columns]
-            for name, columns in self.extra.items()
-        }
+        extra = {name: [_hash_of(it) for it in columns] for name, columns in self.extra.items()}
         return _digest([self.bars_fingerprint, kinds, extra])
 
     @property
@@ -62,7 +61,12 @@ class Dataset:
         understood = [bars.adjustment for path in self.paths for bars in _clocks(path)]
         facts = [self.inputs_fingerprint, understood, instrument_facts(self.instrument)]
         joined = [path.bars.joined.facts() for path in self.paths if path.bars.joined is not None]
-        return _digest([*facts, joined] if joined else facts)
+        if joined:
+            facts.append(joined)
+        spreads = [path.spread for path in self.paths]
+        if any(spread is not None for spread in spreads):
+            facts.append([None if it is None else _hash_of(it) for it in spreads])
+        return _digest(facts)
 
 
 def instrument_facts(instrument: Instrument) -> dict[str, Any]:
@@ -89,6 +93,10 @@ def _plain(value: Any) -> Any:
 
 def _clocks(path: MarketPath) -> list[Bars]:
     return [path.bars] if path.finest is None else [path.bars, path.finest]
+
+
+def _hash_of(values: NDArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def _digest(facts: list[Any]) -> str:

@@ -31,6 +31,8 @@ from grandmodel.market.instruments import Instrument, instrument_for
 from grandmodel.market.load import load_dataset
 from grandmodel.market.readers.formats import read_bars
 from grandmodel.market.splits import WARMUP_BARS, Span, cut_segments
+from grandmodel.market.stress.config import parse_stress
+from grandmodel.market.stress.lay import lay_stress
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.wiring.extend import own_reader, with_own_columns
 from grandmodel.wiring.schema import MarketSections
@@ -85,10 +87,14 @@ class Stage:
         return found
 
     def used(self, split: str, run: str) -> list[UsedSpan]:
-        """Return times and bars of a split, for the seal; planted bars are nobody's to seal."""
+        """Return times and bars of a split, for the seal; planted bars are nobody's to seal.
+
+        Of bars that were made from others, those others count.
+        """
         found = []
-        for span in self.dataset.splits.get(split, ()):
-            bars = self.dataset.paths[span.path].bars
+        source = self.dataset.origin or self.dataset
+        for span in source.splits.get(split, ()):
+            bars = source.paths[span.path].bars
             closes = bars.close_time_ns
             start, end = int(bars.open_time_ns[span.start]), int(closes[span.stop - 1])
             days = DayPrints() if self.dataset.synthetic else DayPrints.of(bars, start, end)
@@ -153,10 +159,19 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
             f"instrument.{next(iter(given), '')} is not read by data.kind=synthetic; planted "
             "markets bring their own instrument, set data.cost_bps for its costs",
         )
-        return make_dataset(config.data)
+        return draw_dataset(config)
     return read_dataset(
         config, purge_bars=max_hold_bars + 1, min_bars=WARMUP_BARS + episode_bars + 1
     )
+
+
+def draw_dataset(config: MarketSections) -> Dataset:
+    """Draw a synthetic market, with the stress that is asked for."""
+    return _stressed(make_dataset(config.data), config)
+
+
+def _stressed(dataset: Dataset, config: MarketSections) -> Dataset:
+    return lay_stress(dataset, parse_stress(config.data.stress), config.data.on_defect)
 
 
 def read_dataset(
@@ -175,7 +190,7 @@ def read_dataset(
             seen(bars)
         return bars
 
-    return load_dataset(config.data, instrument, reader=read, **settings)
+    return _stressed(load_dataset(config.data, instrument, reader=read, **settings), config)
 
 
 def build_stage(

@@ -18,7 +18,8 @@ from grandmodel.wiring.sections import (
     TrainerConfig,
 )
 
-READ_BY_ALL = ("kind", "cache")  # of the data section, by readers and planted worlds alike
+# of the data section, by readers and planted worlds alike
+READ_BY_ALL = ("kind", "cache", "stress")
 
 
 @dataclass(kw_only=True)
@@ -37,7 +38,8 @@ class DataSection(DataConfig, SyntheticConfig):
         usual = DataConfig()
         for key in (item.name for item in fields(DataConfig)):
             value = getattr(self, key)
-            if key not in READ_BY_ALL and value != getattr(usual, key):
+            read = key in READ_BY_ALL or (key == "on_defect" and self.stress is not None)
+            if not read and value != getattr(usual, key):
                 given = "data.split" if key == "split" else f"data.{key}={value}"
                 raise UserError(
                     f"{given} is given but data=synthetic reads no file: write data=auto, or "

@@ -40,7 +40,8 @@ class SyntheticConfig:
     volatile_factor: float = 2.0  # sd in the volatile regime, in units of sd_bp
     mean_duration_bars: float = 200.0
     edge_share: float = 0.5  # half_cost: drift over a mean stay / cost of a round trip
-    cost_bps: float = 1.0  # per unit traded, nothing else is charged
+    cost_bps: float = 1.0  # per unit traded
+    half_spread_bps: float = 0.0  # half the spread, paid on top of it by market orders
     start_price: float = 100.0
     garch: GarchConfig = field(default_factory=GarchConfig)  # read by world garch
     jumps: JumpConfig = field(default_factory=JumpConfig)  # read by world jumps
@@ -68,7 +69,7 @@ class SyntheticConfig:
         )
         for key in ("sd_bp", "quiet_factor", "volatile_factor", "start_price"):
             require_between(f"data.{key}", getattr(self, key), 0.0, float("inf"))
-        for key in ("cost_bps", "edge_share", "drift_bp"):
+        for key in ("cost_bps", "half_spread_bps", "edge_share", "drift_bp"):
             value = getattr(self, key)
             require_between(f"data.{key}", value, 0.0, 1_000.0, closed="low")
         duration = self.mean_duration_bars

@@ -68,14 +68,15 @@ def open_times(first_day: int, bars: int, minutes: int = MINUTES) -> NDArray[np.
     return FIRST_MONDAY_NS + calendar_day * DAY_NS + within
 
 
-def planted_instrument(cost_bps: float) -> Instrument:
-    """Return the instrument of synthetic bars: a fee per unit traded and nothing else."""
+def planted_instrument(cost_bps: float, half_spread_bps: float = 0.0) -> Instrument:
+    """Return the instrument of synthetic bars: a fee per unit traded and, if given, a spread."""
     return Instrument(
         name="planted",
         tick=None,
         multiplier=1.0,
         lot=1e-6,
         fee_bps=cost_bps,
+        half_spread_bps=half_spread_bps,
         calendar="planted",
         timezone="UTC",
         edge="carry",
@@ -100,7 +101,7 @@ def _bars_of(
         close=prices.close,
         volume=prices.volume,
         minutes=minutes,
-        instrument=planted_instrument(config.cost_bps),
+        instrument=planted_instrument(config.cost_bps, config.half_spread_bps),
         volume_kind="traded",
         adjustment="none",
         source=f"synthetic {config.world} seed {config.seed} {name}",
