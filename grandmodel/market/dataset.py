@@ -12,7 +12,7 @@ from grandmodel.market.bars import Bars
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
 
-DECISION_MINUTES = 30
+DECISION_MINUTES = 30  # of the bars that are made of a file; a planted world may have its own
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Dataset:
     def instrument(self) -> Instrument:
         """The instrument of the paths; they share one."""
         return self.paths[0].bars.instrument
+
+    @property
+    def minutes(self) -> int:
+        """Length of a bar of the decision clock; the paths share one."""
+        return self.paths[0].bars.minutes
 
     @property
     def bars_fingerprint(self) -> str:

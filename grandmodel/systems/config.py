@@ -43,6 +43,8 @@ class AgentConfig:
     members: dict[str, MemberConfig] = field(default_factory=dict)
     active: list[str] | None = None
     """Members that take part, in this order; all of them where not given."""
+    context: list[str] | None = None
+    """Columns that every member reads at the last bar; the six of the matrix where not given."""
     executor: str = "episode"
     pool_every: int = 8
     """One training environment in this many belongs to the pool; 0: none."""
@@ -75,6 +77,8 @@ class AgentConfig:
             f"agent.max_hold_bars must be at least 1, was {self.max_hold_bars}",
         )
         _check_active(self)
+        if self.context is not None:
+            require_distinct("agent.context", self.context)
 
     @property
     def active_names(self) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from hydra.utils import get_method, instantiate
 from grandmodel.core.checks import UserError, require
 from grandmodel.envs.reward import OwnTerm
 from grandmodel.features.arrays import path_arrays
+from grandmodel.features.config import FeatureConfig
+from grandmodel.features.matrix import tape_columns
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
 from grandmodel.market.config import DataConfig
@@ -80,14 +82,20 @@ def own_terms(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, OwnTerm]:
     return found
 
 
-def with_own_columns(dataset: Dataset, settings: Mapping[str, Mapping[str, Any]]) -> Dataset:
+def with_own_columns(dataset: Dataset, config: FeatureConfig) -> Dataset:
     """Add the columns of ``features.own`` to the dataset: one indicator each, over every path.
 
     Raises:
-        UserError: an indicator cannot be built or does not give one finite value per bar.
+        UserError: an indicator has the name of another column, cannot be built or does not give
+            one finite value per bar.
     """
     extra = dict(dataset.extra)
-    for name, entry in settings.items():
+    taken = {*tape_columns(config), *extra}
+    for name, entry in config.own.items():
+        require(
+            name not in taken,
+            f"features.own.{name} has the name of a column that exists; choose another name",
+        )
         columns = []
         for path in dataset.paths:
             indicator = _object(f"features.own.{name}", entry)

@@ -22,11 +22,12 @@ from grandmodel.features.evidence import (
     without_synergies,
 )
 from grandmodel.features.tape import Tape
+from grandmodel.features.watch import SynergyWatch
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import sessions_per_year
 from grandmodel.market.carry import carry_facts
 from grandmodel.market.config import DataConfig
-from grandmodel.market.dataset import Dataset, instrument_facts
+from grandmodel.market.dataset import DECISION_MINUTES, Dataset, instrument_facts
 from grandmodel.market.instruments import Instrument, instrument_for
 from grandmodel.market.load import load_dataset
 from grandmodel.market.readers.formats import read_bars
@@ -159,7 +160,13 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
             f"instrument.{next(iter(given), '')} is not read by data.kind=synthetic; planted "
             "markets bring their own instrument, set data.cost_bps for its costs",
         )
-        return draw_dataset(config)
+        dataset = draw_dataset(config)
+        require(
+            dataset.minutes == DECISION_MINUTES,
+            f"data.world={config.data.world} is decided on every {dataset.minutes} minutes and the "
+            f"agents on bars of {DECISION_MINUTES}; look at it with grandmodel.commands.inspect",
+        )
+        return dataset
     return read_dataset(
         config, purge_bars=max_hold_bars + 1, min_bars=WARMUP_BARS + episode_bars + 1
     )
@@ -167,7 +174,7 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
 
 def draw_dataset(config: MarketSections) -> Dataset:
     """Draw a synthetic market, with the stress that is asked for."""
-    return _stressed(make_dataset(config.data), config)
+    return _stressed(make_dataset(config.data, SynergyWatch), config)
 
 
 def _stressed(dataset: Dataset, config: MarketSections) -> Dataset:
@@ -223,7 +230,7 @@ def stage_of(
     Raises:
         UserError: a column that will be read does not exist.
     """
-    dataset = with_own_columns(dataset, config.features.own)
+    dataset = with_own_columns(dataset, config.features)
     cache = Path(config.paths.cache) if config.data.cache else None
     tape = load_or_build_tape(dataset, config.features, cache)
     missing = [name for name in columns if name not in tape.columns]

@@ -47,12 +47,17 @@ def with_leak(config: TrainConfig) -> AgentConfig:
     return replace(config.agent, members=members)
 
 
+def team_context(agent: AgentConfig) -> tuple[str, ...]:
+    """Return the columns that every member reads at the last bar."""
+    return CONTEXT if agent.context is None else tuple(agent.context)
+
+
 def read_columns(config: TrainConfig) -> tuple[str, ...]:
     """Return every column that the active agents read, each once, in order."""
     agent = with_leak(config)
     found: list[str] = []
     for name in agent.active_names:
-        spec = member_spec(name, agent.members[name], config.network, CONTEXT)
+        spec = member_spec(name, agent.members[name], config.network, team_context(agent))
         found += [*spec.window, *spec.context, *spec.modifiers]
     return tuple(dict.fromkeys(found))
 
@@ -70,7 +75,8 @@ def build_system(config: TrainConfig) -> Team:
         UserError: the configuration names no member, no inputs or impossible weights.
     """
     generator = torch_stream(config.seed, "weights")
-    return build_team(with_leak(config), config.network, None, CONTEXT, generator)
+    context = team_context(config.agent)
+    return build_team(with_leak(config), config.network, None, context, generator)
 
 
 def fitted_reward(config: TrainConfig, stage: Stage) -> Reward:

@@ -17,6 +17,10 @@ SMALL = {
 }
 
 
+def sees_nothing(*_):
+    return 0
+
+
 def test_paths_and_splits_are_those_asked_for():
     dataset = make_dataset(SyntheticConfig(**SMALL))
     assert [len(path.bars) for path in dataset.paths] == [3_000, 1_000, 1_200, 1_200]
@@ -105,7 +109,7 @@ def test_leak_column_travels_with_the_dataset():
 def test_every_world_has_a_name_and_every_name_a_world():
     assert set(WORLDS) == set(WORLD_NAMES)
     for name in WORLD_NAMES:
-        dataset = make_dataset(SyntheticConfig(world=name, **SMALL))
+        dataset = make_dataset(SyntheticConfig(world=name, **SMALL), lambda: sees_nothing)
         assert {truth.world for truth in dataset.truth} == {name}
         for path, truth in zip(dataset.paths, dataset.truth, strict=True):
             assert path.bars.minutes == WORLDS[name].minutes

@@ -34,6 +34,7 @@ WHOLE_NUMBERS_AT_ZERO = {
 }
 LISTS_THAT_MAY_BE_EMPTY = {
     ("MemberConfig", "inputs"): "an agent may live on context; one without any is refused later",
+    ("AgentConfig", "context"): "a team may live on its windows",
     ("MemberConfig", "context"): "most agents have none of their own",
     ("MemberConfig", "modifiers"): "most agents have none",
     ("LoggerConfig", "tags"): "a run need not have tags",
@@ -52,6 +53,7 @@ LISTS = {  # something that would be accepted once
     ("MemberConfig", "modifiers"): "support_prior",
     ("TemporalMemberConfig", "inputs"): "nwrqk_pred",
     ("AgentConfig", "active"): "a",
+    ("AgentConfig", "context"): "hour_sin",
     ("LoggerConfig", "tags"): "a",
     ("EvaluationConfig", "gates"): 0.5,
     ("Instrument", "costs"): CostEntry(valid_from="2020-01-01"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from grandmodel.core.checks import require, require_between, require_choice
+from grandmodel.market.synthetic.effect_config import GapWorldConfig, SynergyWorldConfig
 from grandmodel.market.synthetic.monte_carlo_config import GarchConfig, JumpConfig
 
 WORLD_NAMES = (  # of `worlds.WORLDS`
@@ -13,6 +14,8 @@ WORLD_NAMES = (  # of `worlds.WORLDS`
     "gbm",
     "garch",
     "jumps",
+    "synergies",
+    "gaps",
 )
 WINDOW_BARS = 48  # a window never reaches into the path before
 LATEST_TOTAL_BARS = 3_000_000  # one calendar runs through all paths and must end before 2262
@@ -20,7 +23,7 @@ LATEST_TOTAL_BARS = 3_000_000  # one calendar runs through all paths and must en
 
 @dataclass(kw_only=True)
 class SyntheticConfig:
-    """A planted world and its sizes; a path is one uninterrupted stretch of half-hour bars.
+    """A planted world and its sizes; a path is one uninterrupted stretch of bars.
 
     Source: `docs/definitions.md`, Synthetic markets.
     """
@@ -45,6 +48,8 @@ class SyntheticConfig:
     start_price: float = 100.0
     garch: GarchConfig = field(default_factory=GarchConfig)  # read by world garch
     jumps: JumpConfig = field(default_factory=JumpConfig)  # read by world jumps
+    synergies: SynergyWorldConfig = field(default_factory=SynergyWorldConfig)
+    gaps: GapWorldConfig = field(default_factory=GapWorldConfig)
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""

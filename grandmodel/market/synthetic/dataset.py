@@ -1,23 +1,21 @@
 """From a configuration to a dataset: one training path, some for validation, some for test."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from grandmodel.core.clock import DAY_NS, MINUTE_NS
 from grandmodel.market.bars import Bars
 from grandmodel.market.dataset import Dataset, MarketPath
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
 from grandmodel.market.synthetic.config import SyntheticConfig
-from grandmodel.market.synthetic.texture import BARS_PER_DAY
-from grandmodel.market.synthetic.world import Prices
+from grandmodel.market.synthetic.timetable import open_times, trading_days
+from grandmodel.market.synthetic.world import Drawn, Prices, Watch
 from grandmodel.market.synthetic.worlds import WORLDS
 
-MINUTES = 30  # of a decision; finer bars of a world divide it
 SESSIONS_PER_YEAR = 252
-TRADING_DAYS_PER_WEEK = 5
-FIRST_MONDAY_NS = int(np.datetime64("1990-01-01", "ns").astype(np.int64))
 TRAILING_ALPHA = 0.06
 
 
@@ -52,22 +50,6 @@ def leak_column(
     return out
 
 
-def open_times(first_day: int, bars: int, minutes: int = MINUTES) -> NDArray[np.int64]:
-    """Return UTC open stamps of ``bars`` bars from 00:00 to 23:00, Monday to Friday, int64 [bar].
-
-    Args:
-        first_day: trading days since the first Monday of the calendar; a multiple of five.
-        bars: how many.
-        minutes: length of a bar; divides 30.
-    """
-    index = np.arange(bars, dtype=np.int64)
-    per_day = BARS_PER_DAY * (MINUTES // minutes)
-    day = first_day + index // per_day
-    calendar_day = day // TRADING_DAYS_PER_WEEK * 7 + day % TRADING_DAYS_PER_WEEK
-    within = index % per_day * (minutes * MINUTE_NS)
-    return FIRST_MONDAY_NS + calendar_day * DAY_NS + within
-
-
 def planted_instrument(cost_bps: float, half_spread_bps: float = 0.0) -> Instrument:
     """Return the instrument of synthetic bars: a fee per unit traded and, if given, a spread."""
     return Instrument(
@@ -82,12 +64,6 @@ def planted_instrument(cost_bps: float, half_spread_bps: float = 0.0) -> Instrum
         edge="carry",
         sessions_per_year=SESSIONS_PER_YEAR,
     )
-
-
-def _trading_days(bars: int, minutes: int) -> int:
-    """Return whole weeks of trading days that hold ``bars``: each path begins on a Monday."""
-    weeks = -(-bars * minutes // (MINUTES * BARS_PER_DAY * TRADING_DAYS_PER_WEEK))
-    return weeks * TRADING_DAYS_PER_WEEK
 
 
 def _bars_of(
@@ -129,36 +105,56 @@ def about(config: SyntheticConfig) -> str:
     )
 
 
-def make_dataset(config: SyntheticConfig) -> Dataset:
+def _draw(
+    config: SyntheticConfig, bars: int, name: str, watch: Callable[[], Watch] | None
+) -> Drawn:
+    """Draw one path, with a watch of its own where the world is drawn by what one sees."""
+    world = WORLDS[config.world]
+    if not world.watches:
+        return world.draw(config, bars, name)
+    if watch is None:
+        raise ValueError(f"world {config.world} is drawn with a watch for synergies, give one")
+    return world.draw(config, bars, name, watch())
+
+
+def make_dataset(config: SyntheticConfig, watch: Callable[[], Watch] | None = None) -> Dataset:
     """Draw the market that ``config`` describes; the same configuration gives the same bytes.
 
     Every path has random streams of its own, so changing the number or length of other paths
     changes none of its prices, and follows the one before it in the calendar, so no two paths
     share a time stamp.
 
+    Args:
+        config: world and sizes.
+        watch: makes what watches a path for synergies, for worlds that are drawn by them.
+
     Source: `docs/definitions.md`, Synthetic markets.
     """
     world = WORLDS[config.world]
-    paths, truth, leaks = [], [], []
+    paths, truth = [], []
+    extra: dict[str, list[NDArray]] = {}
     splits: dict[str, list[Span]] = {"train": [], "validation": [], "test": []}
     first_day = 0
     for index, (split, name, bars) in enumerate(path_names(config)):
-        drawn = world.draw(config, bars, f"{config.world}/{name}")
+        drawn = _draw(config, bars, f"{config.world}/{name}", watch)
         decided = _bars_of(drawn.prices, first_day, world.minutes, name, config)
         finest = None
         if drawn.finest is not None:
             finest = _bars_of(drawn.finest, first_day, world.finest_minutes, name, config)
         paths.append(MarketPath(bars=decided, finest=finest))
         truth.append(drawn.truth)
+        columns = dict(drawn.extra)
         if config.leak != "none":
-            leaks.append(leak_column(drawn.prices.open, drawn.prices.close))
+            columns["leak"] = leak_column(drawn.prices.open, drawn.prices.close)
+        for column, values in columns.items():
+            extra.setdefault(column, []).append(values)
         splits[split].append(Span(path=index, start=config.warmup_bars, stop=bars))
-        first_day += _trading_days(bars, world.minutes)
+        first_day += trading_days(bars, world.minutes)
     return Dataset(
         paths=tuple(paths),
         splits={split: tuple(spans) for split, spans in splits.items()},
         synthetic=True,
-        extra={"leak": leaks} if leaks else {},
+        extra=extra,
         truth=tuple(truth),
         about=about(config),
     )

@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from grandmodel.market.synthetic.config import SyntheticConfig
 
+Watch = Callable[[int, NDArray, NDArray, NDArray, NDArray], int]
+"""What watches a path for synergies while it is drawn, one bar of the decision clock at a time.
+
+It takes the bar's open time in ns and open, high, low and close of its finer bars, float64 [fine
+bar] each, and returns the direction of the synergy that a decision at its close is shown, else 0.
+"""
+
 
 @dataclass(frozen=True)
 class Prices:
@@ -41,6 +48,7 @@ class Drawn:
     prices: Prices
     truth: PathTruth
     finest: Prices | None = None  # bars of `World.finest_minutes`
+    extra: dict[str, NDArray] = field(default_factory=dict)  # columns of the dataset, each [bar]
 
 
 @dataclass(frozen=True)
@@ -49,10 +57,11 @@ class World:
 
     `draw` takes the configuration, the number of bars on the decision clock and the name of the
     path, from which it derives all its random streams, so that no path depends on another one and
-    a longer path begins like a shorter one.
+    a longer path begins like a shorter one. Where ``watches``, it takes a fresh `Watch` as well.
     """
 
-    draw: Callable[["SyntheticConfig", int, str], Drawn]
+    draw: Callable[..., Drawn]
     minutes: int = 30  # of a bar on the decision clock
     finest_minutes: int = 5  # of a finer bar, read where `Drawn.finest` is given
     about: Callable[["SyntheticConfig"], str] | None = None  # what it is, in one line
+    watches: bool = False

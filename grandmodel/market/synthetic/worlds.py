@@ -1,5 +1,7 @@
 """All planted worlds by name: `data.world` picks one, `evaluation.filters` knows its filter."""
 
+from grandmodel.market.synthetic.gaps import MINUTES as GAP_MINUTES
+from grandmodel.market.synthetic.gaps import draw_gap_world
 from grandmodel.market.synthetic.monte_carlo import (
     about_garch,
     about_gbm,
@@ -9,6 +11,7 @@ from grandmodel.market.synthetic.monte_carlo import (
     draw_jumps,
 )
 from grandmodel.market.synthetic.regimes import draw_regime_world, draw_textured_world
+from grandmodel.market.synthetic.synergies import draw_synergy_world
 from grandmodel.market.synthetic.world import World
 
 WORLDS: dict[str, World] = {
@@ -19,4 +22,6 @@ WORLDS: dict[str, World] = {
     "gbm": World(draw_gbm, about=about_gbm),
     "garch": World(draw_garch, about=about_garch),
     "jumps": World(draw_jumps, about=about_jumps),
+    "synergies": World(draw_synergy_world, watches=True),
+    "gaps": World(draw_gap_world, minutes=GAP_MINUTES),
 }
