@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
 from lightning.pytorch import Callback
 from rich.console import Console
 from rich.table import Table
@@ -27,9 +26,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv, flat_observation
+from grandmodel.envs.episodes import flat_observation
+from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
+from grandmodel.envs.sb3_env import StableBaselinesMarketEnv
 from grandmodel.envs.starts import SegmentStarts
 from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.judgement import Judgement
@@ -65,47 +66,6 @@ SHORT_TAPE = [  # an adapter each means a copy of the columns each
         for what in ("paths=1", "bars=5000")
     ),
 ]
-
-
-class BatchedVecEnv(VecEnv):
-    """A Gymnasium vector environment in the form that Stable-Baselines3 expects."""
-
-    def __init__(self, env: VectorEnv) -> None:
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
-        self.env = env
-        self._actions = np.zeros(env.num_envs, np.int64)
-
-    def reset(self) -> np.ndarray:
-        return self.env.reset()[0]
-
-    def step_async(self, actions: np.ndarray) -> None:
-        self._actions = actions
-
-    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict]]:
-        seen, reward, terminated, truncated, info = self.env.step(self._actions)
-        done = terminated | truncated
-        infos: list[dict] = [{} for _ in range(self.num_envs)]
-        for index in np.flatnonzero(done):
-            infos[index] = {
-                "terminal_observation": info["final_obs"][index],
-                "TimeLimit.truncated": bool(truncated[index]),
-            }
-        return seen, reward, done, infos
-
-    def close(self) -> None:
-        self.env.close()
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return [getattr(self.env, attr_name, None)] * self.num_envs
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        setattr(self.env, attr_name, value)
-
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kw: Any) -> list[Any]:
-        raise NotImplementedError(method_name)
-
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        return [False] * self.num_envs
 
 
 class Ends(Callback):
@@ -164,7 +124,7 @@ class Bench:
 
         Args:
             n_envs: number of environments.
-            bridge: step them in one batch through a bridge that its users would have to write;
+            bridge: step them in one batch through the adapter for it;
                 otherwise one Gymnasium adapter each, in its own `DummyVecEnv`.
             usual: its usual settings, or ours.
             minibatch: rows of a gradient step, of ours.
@@ -172,7 +132,7 @@ class Bench:
         args = (self.stage.tape, self.spec, self.config.env, self.reward, self.spans)
         env: VecEnv
         if bridge:
-            env = BatchedVecEnv(GymVectorMarketEnv(*args, n_envs=n_envs))
+            env = StableBaselinesMarketEnv(GymVectorMarketEnv(*args, n_envs=n_envs))
         else:
             env = DummyVecEnv([lambda k=k: GymMarketEnv(*args, seed=k) for k in range(n_envs)])
         if usual:

@@ -151,6 +151,8 @@ class Episodes:
             "position": result.executed.numpy().copy(),
             "pnl_gross": result.pnl_gross.numpy().copy(),
             "cost": result.cost.numpy().copy(),
+            "outcome": result.outcome.numpy().astype(np.int64),
+            "ended": result.ended.numpy().astype(np.int64),
             "close_time_ns": self._close_time_ns[result.final.bar].numpy(),
         }
 
@@ -162,6 +164,8 @@ class Episodes:
             "position": np.zeros(count, np.int64),
             "pnl_gross": np.zeros(count),
             "cost": np.zeros(count),
+            "outcome": np.zeros(count, np.int64),
+            "ended": np.zeros(count, np.int64),
             "close_time_ns": self._close_time_ns[seen.bar].numpy(),
         }
 

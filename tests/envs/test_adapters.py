@@ -19,6 +19,7 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.episodes import flat_observation
 from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv
 from grandmodel.envs.observation import MarketView
+from grandmodel.envs.orders import Ended, Outcome
 from grandmodel.envs.peak import WindowPeak
 
 UNBOUNDED = "ignore:.*A Box observation space (min|max)imum value is -?infinity"
@@ -115,6 +116,25 @@ def test_segments_in_turn_are_judged_as_the_judge_does():
         assert info["position"] == 0
     env.reset(seed=4)
     assert env.reset()[1]["close_time_ns"] != env.reset(seed=4)[1]["close_time_ns"]
+
+
+def test_limits_and_brackets_come_from_the_settings_alone():
+    settings = {"entry": "limit", "stop_atr": 0.5, "target_atr": 0.75}
+    config = EnvConfig(episode_bars=12, **settings)
+    env = GymVectorMarketEnv(TAPE, SPEC, config, reward(), [SPANS[0]], n_envs=1, in_turn=True)
+    judged = segment_env(TAPE, [SPANS[0]], episode_bars=12, **settings)
+    env.reset()
+    draw = np.random.default_rng(2)
+    seen: dict[str, set] = {"outcome": set(), "ended": set()}
+    for _ in range(len(SPANS[0]) - 2):
+        action = draw.integers(0, 3, 1)
+        want, info = judged.step(torch.from_numpy(action) - 1), env.step(action)[4]
+        for name, codes in seen.items():
+            assert info[name] == getattr(want, name).numpy()
+            codes.add(int(info[name][0]))
+        assert info["equity"] == want.equity.numpy()
+    assert {Outcome.NONE, Outcome.FILLED, Outcome.RESTED, Outcome.MISSED} <= seen["outcome"]
+    assert {Ended.NONE, Ended.STOP, Ended.TARGET} <= seen["ended"]
 
 
 @pytest.mark.parametrize("window", [2, 3, 5])
