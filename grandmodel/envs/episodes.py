@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from grandmodel.core.checks import require
+from grandmodel.core.checks import UserError, require
 from grandmodel.core.random import stream_seed
 from grandmodel.core.types import ACCOUNT_BLOCK, Observation, ObservationSpec, StepResult
 from grandmodel.envs.config import EnvConfig
@@ -56,11 +56,12 @@ def targets(actions: Any, n_envs: int) -> Tensor:
     """
     values = np.asarray(actions)
     fits = values.dtype.kind in "iu" and values.shape == (n_envs,)
-    require(
-        fits and bool(((values >= 0) & (values < ACTIONS)).all()),
-        f"an action must be the integer 0 (short), 1 (flat) or 2 (long), {n_envs} in all, was "
-        f"{np.array2string(values, threshold=8)} of type {values.dtype} and shape {values.shape}",
-    )
+    if not fits or values.min(initial=0) < 0 or values.max(initial=0) >= ACTIONS:
+        raise UserError(
+            f"an action must be the integer 0 (short), 1 (flat) or 2 (long), {n_envs} in all, was "
+            f"{np.array2string(values, threshold=8)} of type {values.dtype} and shape "
+            f"{values.shape}"
+        )
     return torch.from_numpy(values.astype(np.int64)) - 1
 
 

@@ -10,12 +10,13 @@ from typing import Unpack
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from grandmodel.core.checks import require
-from grandmodel.core.types import ObservationSpec, StepResult
+from grandmodel.core.types import Observation, ObservationSpec, StepResult
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.episodes import (
     ACTIONS,
@@ -158,19 +159,28 @@ class GymVectorMarketEnv(VectorEnv[Row, NDArray[np.int64], NDArray[np.float32]])
         ended = (result.terminated | result.truncated).numpy()
         if not ended.any():
             return _masked(told, np.ones_like(ended))
+        index = np.flatnonzero(ended)
         final = {name: np.where(ended, values, 0) for name, values in told.items()}
-        fresh = self._episodes.told_fresh(result.observation)
-        present = {name: np.where(ended, fresh[name], values) for name, values in told.items()}
-        seen = flat_observation(self._view, result.final).numpy()
+        for name, values in self._episodes.told_fresh(_some(result.observation, index)).items():
+            told[name][index] = values
         rows = np.full(self.num_envs, None, dtype=object)
-        for index in np.flatnonzero(ended):
-            rows[index] = seen[index]
-        return _masked(present, np.ones_like(ended)) | {
+        seen = flat_observation(self._view, _some(result.final, index)).numpy()
+        for place, row in zip(index, seen, strict=True):
+            rows[place] = row
+        return _masked(told, np.ones_like(ended)) | {
             "final_obs": rows,
             "_final_obs": ended.copy(),
             "final_info": _masked(final, ended),
             "_final_info": ended.copy(),
         }
+
+
+def _some(seen: Observation, index: NDArray[np.int64]) -> Observation:
+    """Return what some of the environments show."""
+    rows = torch.from_numpy(index)
+    return Observation(
+        seen.bar[rows], seen.account[rows], seen.position[rows], seen.bars_held[rows]
+    )
 
 
 def _masked(told: Info, where: NDArray[np.bool_]) -> Info:
