@@ -38,7 +38,9 @@ def zipped(path: Path, **members: bytes) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_folders_pipes_and_devices(kind: str, tmp_path: Path) -> None:
-    refused(tmp_path, "is a folder: name one file in it", kind)
+    refused(tmp_path, "^data.path: [^ ]* is a folder: name one file in it$", kind)
+    refused(Path("~nobody-of-that-name/bars.csv"), "cannot be looked at", kind)
+    refused(tmp_path / "none.csv" / "deeper.csv", "there is no file", kind)
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     refused(pipe, "is a pipe or a device", kind)

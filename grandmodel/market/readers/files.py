@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -42,17 +43,19 @@ def existing_file(config: DataConfig) -> Path:
         UserError: no path was given, or there is no readable file with something in it.
     """
     require(bool(config.path), f"data.path is missing: data={config.kind} needs data.path=FILE")
-    path = Path(str(config.path)).expanduser()
+    path = Path(str(config.path))
     try:
-        require(path.exists(), f"data.path: there is no file {path}: check the name")
-        require(not path.is_dir(), f"data.path: {path} is a folder: name one file in it")
-        require(
-            path.is_file(),
-            f"data.path: {path} is a pipe or a device: write the bars into a file and name it",
-        )
-        size = path.stat().st_size
-    except (OSError, ValueError) as error:
+        path = path.expanduser()
+        mode, size = path.stat().st_mode, path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"data.path: there is no file {path}: check the name") from error
+    except (OSError, ValueError, RuntimeError) as error:  # no such home folder is the last
         raise UserError(f"data.path: {path} cannot be looked at ({error}): check it") from error
+    require(not stat.S_ISDIR(mode), f"data.path: {path} is a folder: name one file in it")
+    require(
+        stat.S_ISREG(mode),
+        f"data.path: {path} is a pipe or a device: write the bars into a file and name it",
+    )
     require(size > 0, f"{path} is empty: give a file with bars")
     _require_size(path, size)
     return path
@@ -123,8 +126,8 @@ def unchanged(path: Path) -> Iterator[None]:
             )
 
 
-def _state(stat: os.stat_result) -> tuple[int, int, int]:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+def _state(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 class _Limited(io.RawIOBase):
