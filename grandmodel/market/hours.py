@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from grandmodel.core.clock import DAY_NS, HOUR_NS, MINUTE_NS
 
 MARGIN_DAYS = 14  # room for holidays around the first and the last bar
-LIBRARY_NAME = {"CMES": "CMES", "XNYS": "XNYS", "24/5": "24/5", "23/5": "24/5"}
+LIBRARY_NAME = {"CMES": "CMES", "XNYS": "XNYS", "24/5": "24/5", "23/5": "CMES"}
 EVENING_OPEN = {"CMES": 18, "23/5": 18, "24/5": 17}  # New York hour that begins the next session
 NEW_YORK = "America/New_York"
 CME_PAUSE_ENDED = "2021-06-26"  # until then 16:15 to 16:30 New York had no trading
 CME_CLOSED_17_30 = "2012-11-17"  # until then Mondays to Thursdays; Fridays 16:15
 CME_CLOSED_17_15 = "2015-09-19"  # until then, after the one above
 CME_HOLIDAYS_11_30 = "2014-03-01"  # until then holidays of the stock exchange ended so early
+GOLD_HOLIDAYS_13_00 = "2022-01-01"  # until then; 14:30 since, as half days, which were 14:00
+MOURNING = ("2018-12-05", "2025-01-09")  # no stocks; index futures to 9:30, gold all day
 PLANTED_HOURS = 23
+APRIL = 3  # from January 0
 FIRST_WEEKDAY, FRIDAY = 3, 4  # 1970-01-01 was a Thursday; Monday is 0
 
 
@@ -88,10 +91,10 @@ def trading_hours(open_ns: NDArray[np.int64], calendar: str) -> Hours | None:
     schedule = _schedule(calendar, first, last)
     if calendar == "XNYS":
         return Hours(schedule.open_ns, schedule.close_ns)
-    if calendar == "CMES":
-        return _futures_hours(schedule, _schedule("XNYS", first, last))
-    opens, closes = _evening_to(schedule.day, calendar, 17 * 60)
-    return Hours(opens, closes)
+    if calendar == "24/5":
+        return Hours(*_evening_to(_currency_days(schedule.day), calendar, 17 * 60))
+    stocks = _schedule("XNYS", first, last)
+    return (_futures_hours if calendar == "CMES" else _gold_hours)(schedule.day, stocks)
 
 
 def known_hours(calendar: str) -> bool:
@@ -200,23 +203,43 @@ def _evening_to(
     return opens, _utc(day * DAY_NS + close_minutes * MINUTE_NS, NEW_YORK)
 
 
-def _futures_hours(schedule: _Schedule, stocks: _Schedule) -> Hours:
+def _currency_days(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the weekdays on which currencies trade: all but Christmas and New Year's Day."""
+    text = np.datetime_as_string(days.astype("M8[D]"))
+    return days[[day[5:] not in ("12-25", "01-01") for day in text]]
+
+
+def _gold_hours(days: NDArray[np.int64], stocks: _Schedule) -> Hours:
+    """Return the hours of spot gold: the days of the futures, shorter on holidays of stocks."""
+    days = np.union1d(days, _mourning(days))
+    minutes = np.full(len(days), 17 * 60)
+    holiday = ~np.isin(days, stocks.day) & ~np.isin(days, _mourning(days))
+    minutes[holiday] = 13 * 60
+    minutes[_half_days(days, stocks)] = 14 * 60
+    minutes[(minutes < 17 * 60) & (days >= _day(GOLD_HOLIDAYS_13_00))] = 14 * 60 + 30
+    return Hours(*_evening_to(days, "23/5", minutes))
+
+
+def _futures_hours(days: NDArray[np.int64], stocks: _Schedule) -> Hours:
     """Return the hours of stock index futures, with the pause that they had until June 2021.
 
-    The library knows the days on which they trade. They stop early on the days on which the New
-    York Stock Exchange does, 15 minutes after it, and on its holidays.
+    The library knows the days on which they trade, but for Good Fridays on which the payrolls
+    come out and days of mourning. They stop early on the days on which the New York Stock
+    Exchange does, 15 minutes after it, and on its holidays.
     """
-    day = schedule.day
+    payrolls = _payroll_good_fridays(days)
+    day = np.union1d(days, np.concatenate([payrolls, _mourning(days)]))
     minutes = np.full(len(day), 17 * 60)
     minutes[day < _day(CME_CLOSED_17_15)] = 17 * 60 + 15
     evenings = day < _day(CME_CLOSED_17_30)
     minutes[evenings] = 17 * 60 + 30
     minutes[evenings & ((day + FIRST_WEEKDAY) % 7 == FRIDAY)] = 16 * 60 + 15
-    early = stocks.close_ns < _utc(stocks.day * DAY_NS + 16 * HOUR_NS, NEW_YORK)
-    minutes[np.isin(day, stocks.day[early])] = 13 * 60 + 15
+    minutes[_half_days(day, stocks)] = 13 * 60 + 15
     holiday = ~np.isin(day, stocks.day)
     minutes[holiday] = 13 * 60
     minutes[holiday & (day < _day(CME_HOLIDAYS_11_30))] = 11 * 60 + 30
+    minutes[np.isin(day, payrolls)] = 9 * 60 + 15
+    minutes[np.isin(day, _mourning(days))] = 9 * 60 + 30
     opens, closes = _evening_to(day, "CMES", minutes)
     pause = _utc(day * DAY_NS + 16 * HOUR_NS + 15 * MINUTE_NS, NEW_YORK)
     paused = (day < _day(CME_PAUSE_ENDED)) & (closes > pause + 15 * MINUTE_NS)
@@ -224,6 +247,27 @@ def _futures_hours(schedule: _Schedule, stocks: _Schedule) -> Hours:
         np.sort(np.concatenate([opens, pause[paused] + 15 * MINUTE_NS])),
         np.sort(np.concatenate([closes, pause[paused]])),
     )
+
+
+def _half_days(days: NDArray[np.int64], stocks: _Schedule) -> NDArray[np.bool_]:
+    """Tell the days on which stocks stop before 16:00 New York."""
+    early = stocks.close_ns < _utc(stocks.day * DAY_NS + 16 * HOUR_NS, NEW_YORK)
+    return np.isin(days, stocks.day[early])
+
+
+def _mourning(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the days of mourning among and between some days."""
+    found = np.array([_day(date) for date in MOURNING])
+    return found[(found >= days[0]) & (found <= days[-1])]
+
+
+def _payroll_good_fridays(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the Good Fridays that are the first Friday of April, when the payrolls come out."""
+    missing = np.setdiff1d(np.arange(days[0], days[-1]), days)
+    dates = missing.astype("M8[D]")
+    april = dates.astype("M8[M]").astype(np.int64) % 12 == APRIL
+    first_week = (dates - dates.astype("M8[M]")).astype(np.int64) < 7
+    return missing[((missing + FIRST_WEEKDAY) % 7 == FRIDAY) & april & first_week]
 
 
 def _day(date: str) -> int:

@@ -96,7 +96,31 @@ def test_currencies_do_not_pause_over_the_night() -> None:
     assert list(table.edge_ahead) == [True, False]
     assert not table.break_ahead_hours.any()
     assert list(at("24/5", 30, "2024-07-05 20:30").break_ahead_hours) == [48]
-    assert list(at("23/5", 30, "2024-07-04 20:30").break_ahead_hours) == [1]
+    assert list(at("23/5", 30, "2024-07-09 20:30").break_ahead_hours) == [1]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "last_open", "hours"),
+    [
+        ("23/5", "2024-03-28 20:30", 73.0),  # Good Friday is closed
+        ("23/5", "2024-11-28 19:00", 3.5),  # Thanksgiving, to 14:30
+        ("23/5", "2019-11-28 17:30", 5.0),  # to 13:00
+        ("23/5", "2024-12-24 19:00", 27.5),  # Christmas
+        ("23/5", "2025-01-09 21:30", 1.0),  # a day of mourning of the stock exchange
+        ("24/5", "2024-12-24 21:30", 24.0),
+        ("24/5", "2024-12-31 21:30", 24.0),
+        ("24/5", "2021-12-24 21:30", 48.0),  # Christmas is a Saturday: nothing more is closed
+        ("CMES", "2021-04-02 13:00", 56.5),  # a Good Friday with payrolls, to 9:15
+        ("CMES", "2024-03-28 20:30", 73.0),  # one without
+        ("CMES", "2025-01-09 14:00", 8.5),  # to 9:30
+        ("CMES", "2018-12-05 14:00", 8.5),
+    ],
+)
+def test_holidays_are_known_before(calendar: str, last_open: str, hours: float) -> None:
+    table = at(calendar, 30, last_open)
+    assert table.scheduled.all()
+    assert table.last_of_session.all()
+    assert list(table.break_ahead_hours) == [hours]
 
 
 def test_a_missed_exit_is_made_up_for_at_the_first_close_that_shows_it() -> None:
