@@ -9,6 +9,7 @@ import numpy as np
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
+from grandmodel.market.bootstrap import BootstrapConfig
 from grandmodel.market.cost_table import FIRST_YEAR, LAST_YEAR
 from grandmodel.market.dataset import DECISION_MINUTES
 from grandmodel.market.stress.config import parse_stress
@@ -30,7 +31,7 @@ FILE_KINDS = (  # in the order in which data=auto tries them; csv takes what not
     "ticks",
     "csv",
 )
-KINDS = ("auto", *FILE_KINDS, "synthetic", "custom")
+KINDS = ("auto", *FILE_KINDS, "synthetic", "bootstrap", "custom")
 ON_DEFECT = ("refuse", "drop", "keep")
 CONTINUOUS = ("volume", "calendar")  # how contracts of one file are joined
 DATE_ORDERS = ("mdy", "dmy", "ymd")
@@ -94,7 +95,7 @@ class SplitConfig:
 class DataConfig:
     """Where bars come from and how they are to be understood."""
 
-    kind: str = "synthetic"  # auto | a format of FILE_KINDS | synthetic | custom
+    kind: str = "synthetic"  # auto | a format of FILE_KINDS | synthetic | bootstrap | custom
     reader: dict[str, Any] | None = None  # of kind custom: docs/extend.md
     path: str | None = None  # the file of bars
     stamp: str | None = None  # open | close: which end of a bar its time names; None: the format's
@@ -112,6 +113,7 @@ class DataConfig:
     volume_kind: str | None = None  # traded | ticks | none; None: decided from the warm-up bars
     raw_level_at: str | None = None  # TIME=PRICE: what the contract really cost at some close
     stress: Any = None  # acts laid on the test part: a kind, a mapping, or a list of these
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)  # of kind bootstrap
     cache: bool = True
     split: SplitConfig = field(default_factory=SplitConfig)
 

@@ -24,6 +24,7 @@ from grandmodel.features.evidence import (
 from grandmodel.features.tape import Tape
 from grandmodel.features.watch import SynergyWatch
 from grandmodel.market.bars import Bars
+from grandmodel.market.bootstrap import bootstrap_dataset
 from grandmodel.market.calendar import sessions_per_year
 from grandmodel.market.carry import carry_facts
 from grandmodel.market.config import DataConfig
@@ -105,12 +106,13 @@ class Stage:
 
     def facts(self) -> dict[str, Any]:
         """Return what ``run.json`` says about the bars."""
-        bars = self.dataset.paths[0].bars
+        bars, origin = self.dataset.paths[0].bars, self.dataset.origin
         return {
             "bars_fingerprint": self.dataset.bars_fingerprint,
             "inputs_fingerprint": self.dataset.inputs_fingerprint,
             "data_fingerprint": self.dataset.fingerprint,
             "data_source": bars.source,
+            "origin_fingerprint": None if origin is None else origin.bars_fingerprint,
             "first_bar": str(bars.open_time_ns[:1].astype("datetime64[ns]")[0]),
             "bars": sum(len(path.bars) for path in self.dataset.paths),
             "volume_kind": bars.volume_kind,
@@ -197,7 +199,13 @@ def read_dataset(
             seen(bars)
         return bars
 
-    return _stressed(load_dataset(config.data, instrument, reader=read, **settings), config)
+    data = config.data
+    if data.kind == "bootstrap":
+        data = replace(data, kind=NO_FILE)
+    dataset = load_dataset(data, instrument, reader=read, **settings)
+    if config.data.kind == "bootstrap":
+        dataset = bootstrap_dataset(dataset, data.bootstrap, data.seed)
+    return _stressed(dataset, config)
 
 
 def build_stage(
