@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.evaluation.filter import filtered_drift
+from grandmodel.evaluation.filter_flips import flips_filter
+from grandmodel.evaluation.filter_nodes import nodes_filter
 from grandmodel.evaluation.gap_filter import gap_filter
 from grandmodel.market.dataset import MarketPath
 from grandmodel.market.synthetic.synergies import drift_left
@@ -33,4 +35,7 @@ FILTERS: dict[str, Filter] = {
     "textured": chain_filter,
     "synergies": synergy_filter,
     "gaps": gap_filter,
+    "realistic": chain_filter,
+    "flips": flips_filter,
+    "nodes": nodes_filter,
 }

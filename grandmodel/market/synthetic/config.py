@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from grandmodel.core.checks import require, require_between, require_choice
 from grandmodel.market.synthetic.effect_config import GapWorldConfig, SynergyWorldConfig
 from grandmodel.market.synthetic.monte_carlo_config import GarchConfig, JumpConfig
+from grandmodel.market.synthetic.settings import FlipsConfig, NodesConfig, RealisticConfig
 
 WORLD_NAMES = (  # of `worlds.WORLDS`
     "regimes",
     "half_cost",
     "textured",
     "random_walk",
+    "realistic",
+    "flips",
+    "nodes",
     "gbm",
     "garch",
     "jumps",
@@ -50,6 +54,9 @@ class SyntheticConfig:
     jumps: JumpConfig = field(default_factory=JumpConfig)  # read by world jumps
     synergies: SynergyWorldConfig = field(default_factory=SynergyWorldConfig)
     gaps: GapWorldConfig = field(default_factory=GapWorldConfig)
+    realistic: RealisticConfig = field(default_factory=RealisticConfig)  # read by world realistic
+    flips: FlipsConfig = field(default_factory=FlipsConfig)  # read by world flips
+    nodes: NodesConfig = field(default_factory=NodesConfig)  # read by world nodes
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""

@@ -53,13 +53,24 @@ def drift_of_half_cost(config: SyntheticConfig) -> float:
     return config.edge_share * 2.0 * config.cost_bps * BP / config.mean_duration_bars
 
 
+def drift_of_trend(config: SyntheticConfig) -> float:
+    """Drift per bar of a trend where the world says nothing else."""
+    return config.drift_bp * BP
+
+
+def drift_of_realistic(config: SyntheticConfig) -> float:
+    """Drift per bar of a trend that a filter can trade with a Sharpe ratio of about 1.5."""
+    return config.realistic.drift_bp * BP
+
+
+DRIFTS = {"half_cost": drift_of_half_cost, "realistic": drift_of_realistic}
+
+
 def law_of(config: SyntheticConfig) -> RegimeLaw:
     """Return the law of ``config.world``."""
     if config.world == "random_walk":
         return RegimeLaw(np.zeros(1), np.array([config.sd_bp * BP]), config.mean_duration_bars)
-    drift = config.drift_bp * BP
-    if config.world == "half_cost":
-        drift = drift_of_half_cost(config)
+    drift = DRIFTS.get(config.world, drift_of_trend)(config)
     factors = np.array([1.0, 1.0, config.quiet_factor, config.volatile_factor])
     return RegimeLaw(
         np.array([drift, -drift, 0.0, 0.0]),

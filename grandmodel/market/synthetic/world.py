@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from grandmodel.market.synthetic.config import SyntheticConfig
+from grandmodel.market.synthetic.config import SyntheticConfig
 
 Watch = Callable[[int, NDArray, NDArray, NDArray, NDArray], int]
 """What watches a path for synergies while it is drawn, one bar of the decision clock at a time.
@@ -63,5 +62,21 @@ class World:
     draw: Callable[..., Drawn]
     minutes: int = 30  # of a bar on the decision clock
     finest_minutes: int = 5  # of a finer bar, read where `Drawn.finest` is given
-    about: Callable[["SyntheticConfig"], str] | None = None  # what it is, in one line
+    about: Callable[[SyntheticConfig], str] | None = None  # what it is, in one line
     watches: bool = False
+
+
+def prices_of_logs(
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    start_price: float,
+    volume: NDArray[np.float64],
+) -> Prices:
+    """Return honest bars from the logs of high, low and close and from volume, all [bar]."""
+    high, low, close = np.exp(high), np.exp(low), np.exp(close)
+    opens = np.concatenate([[start_price], close[:-1]])
+    # exp of a chain of logs and the given start may differ in the last digit
+    high = np.maximum(high, np.maximum(opens, close))
+    low = np.minimum(low, np.minimum(opens, close))
+    return Prices(opens, high, low, close, volume)

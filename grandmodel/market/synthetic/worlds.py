@@ -1,5 +1,6 @@
 """All planted worlds by name: `data.world` picks one, `evaluation.filters` knows its filter."""
 
+from grandmodel.market.synthetic.flips import draw_flips
 from grandmodel.market.synthetic.gaps import MINUTES as GAP_MINUTES
 from grandmodel.market.synthetic.gaps import draw_gap_world
 from grandmodel.market.synthetic.monte_carlo import (
@@ -10,6 +11,7 @@ from grandmodel.market.synthetic.monte_carlo import (
     draw_gbm,
     draw_jumps,
 )
+from grandmodel.market.synthetic.nodes import draw_nodes
 from grandmodel.market.synthetic.regimes import draw_regime_world, draw_textured_world
 from grandmodel.market.synthetic.synergies import draw_synergy_world
 from grandmodel.market.synthetic.world import World
@@ -24,4 +26,7 @@ WORLDS: dict[str, World] = {
     "jumps": World(draw_jumps, about=about_jumps),
     "synergies": World(draw_synergy_world, watches=True),
     "gaps": World(draw_gap_world, minutes=GAP_MINUTES),
+    "realistic": World(draw_textured_world),
+    "flips": World(draw_flips),
+    "nodes": World(draw_nodes),
 }
