@@ -11,6 +11,7 @@ from decimal_rows import FIGURES, Row, Rules
 
 getcontext().prec = 34
 ZERO, ONE, BP = Decimal(0), Decimal(1), Decimal("0.0001")
+NEARLY = Decimal("1e-15")
 
 
 class Order(NamedTuple):
@@ -219,7 +220,8 @@ class DecimalAccount:
     def in_lots(self, units: Decimal) -> Decimal:
         if not self.rules.whole_lots:
             return units
-        return (units / self.rules.lot).to_integral_value(ROUND_FLOOR) * self.rules.lot
+        lots = units / self.rules.lot + NEARLY  # a third of three is one
+        return lots.to_integral_value(ROUND_FLOOR) * self.rules.lot
 
     def refusal(self, units: Decimal, price: Decimal, margin_money: Decimal) -> str:
         rules, now = self.rules, self.now

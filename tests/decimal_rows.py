@@ -1,7 +1,7 @@
 """Tape rows and settings as decimals, for the account that all kernels are held to."""
 
 from decimal import Decimal
-from statistics import median
+from statistics import median_low
 from typing import NamedTuple
 
 FIGURES = (
@@ -77,10 +77,13 @@ def decimals(values) -> list[Decimal]:
     return [Decimal(repr(value)) for value in values.double().tolist()]
 
 
-def figures_at(instrument, time_ns: int) -> tuple[Decimal, ...]:
-    """The costs that hold at an instant: of all that have begun, the last."""
-    begun = [entry for entry in instrument.cost_schedule if entry.valid_from_ns <= time_ns]
-    return tuple(decimal(value) for value in begun[-1].figures)
+def figures_at(instrument, times_ns: list[int]) -> list[tuple[Decimal, ...]]:
+    """The costs that hold at each instant: of all that have begun, the last."""
+    entries = [
+        (entry.valid_from_ns, tuple(decimal(value) for value in entry.figures))
+        for entry in instrument.cost_schedule
+    ]
+    return [[held for begun, held in entries if begun <= time][-1] for time in times_ns]
 
 
 def rows_of(tape) -> list[Row]:
@@ -97,7 +100,6 @@ def rows_of(tape) -> list[Row]:
     if "raw_volatility_30" in tape.columns:
         ratio = decimals(tape.column("raw_volatility_30"))
     rolls = [False] * count if tape.rolls is None else tape.rolls.tolist()
-    times = tape.open_time_ns.tolist()
     return [
         Row(*values)
         for values in zip(
@@ -113,7 +115,7 @@ def rows_of(tape) -> list[Row]:
             column("carry_short"),
             rolls,
             decimals(tape.spread_multiplier),
-            [figures_at(tape.instrument, time) for time in times],
+            figures_at(tape.instrument, tape.open_time_ns.tolist()),
             tape.session.tolist(),
             tape.scheduled.tolist(),
             decimals(tape.atr14),
@@ -127,13 +129,13 @@ def rows_of(tape) -> list[Row]:
 
 
 def bars_per_year(tape, sessions_per_year: float) -> Decimal:
-    """Median bars of the sessions that the first 600 bars complete, times sessions of a year."""
+    """Lower median of the bars of the sessions in the first 600 bars, times sessions of a year."""
     counts: dict[int, int] = {}
     for session in tape.session.tolist()[:600]:
         counts[session] = counts.get(session, 0) + 1
     whole = list(counts.values())
     whole = whole[:-1] if len(whole) > 1 else whole
-    return decimal(median(whole)) * decimal(sessions_per_year)
+    return decimal(median_low(whole)) * decimal(sessions_per_year)
 
 
 def rules_of(tape, config, sd_floor: float = 0.0, cost_scale: float = 1.0) -> Rules:

@@ -13,7 +13,8 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.features.tape import Tape
 
 NEAR = 1e-6  # share of a tick by which prices on its grid may miss each other as floats
-WHOLE_LOTS = 1e-9  # lots by which a whole number of them may be missed as a float
+WHOLE_LOTS = 1e-9  # lots by which a whole number of them may be missed as a float,
+MANY_LOTS = 1e-12  # and the share of their number
 
 
 @dataclass(frozen=True)
@@ -90,4 +91,4 @@ class Execution:
         """Return units rounded down to lots, where lots are whole."""
         if self.lot is None:
             return units
-        return torch.floor(units / self.lot + WHOLE_LOTS) * self.lot
+        return torch.floor(units / self.lot * (1.0 + MANY_LOTS) + WHOLE_LOTS) * self.lot
