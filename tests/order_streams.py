@@ -4,7 +4,7 @@ Prices lie on a grid, so that touches, ties and stops exactly at a low are commo
 placed around the prices of the bar that will fill them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,8 @@ from grandmodel.core.types import Segment
 from grandmodel.features.tape import Tape
 from grandmodel.market.instruments import Instrument
 
+TAPE_FIELDS = ("carry_long", "carry_short", "rolls")
+ORDER_FIELDS = ("size", "limit", "stop", "take_profit")
 HALF_HOUR_NS = 1_800_000_000_000
 
 
@@ -31,7 +33,8 @@ class World:
     sd: float = 20.0  # of a bar, in steps
     gaps: float = 0.4  # share of bars that do not open at the close before
     leverage: float = 1.0  # contracts per unit, as a multiple of the capital at the first price
-    explicit: bool = True  # orders with prices and sizes of their own, else bare targets
+    orders: str = "own"  # prices and sizes of their own | targets alone | mixed: by turns
+    without: tuple[str, ...] = ()  # fields of the tape and of orders that are not given
     cost_scale: float = 1.0
     streams: int = 250
     bars: int = 26
@@ -44,6 +47,10 @@ class World:
     @property
     def segments(self) -> list[Segment]:
         return [Segment(k * self.bars, (k + 1) * self.bars) for k in range(self.streams)]
+
+    def own_orders(self, step: int) -> bool:
+        """True where the orders of a step bring their own prices."""
+        return self.orders == "own" or (self.orders == "mixed" and step % 3 == 2)
 
     def config(self) -> dict[str, Any]:
         """Keyword arguments of EnvConfig; `contracts` follows from the leverage."""
@@ -130,7 +137,8 @@ def tape_of(world: World, steps: dict[str, np.ndarray], rng: np.random.Generator
         rolls=tensor(rng.random(count) < 0.04),
         **prices,
     )
-    return tape.with_column("raw_volatility_30", torch.tensor(ratio))
+    absent = [name for name in world.without if name in TAPE_FIELDS]
+    return replace(tape, **dict.fromkeys(absent)).with_column("raw_volatility_30", tensor(ratio))
 
 
 def random_targets(world: World, rng: np.random.Generator) -> np.ndarray:
@@ -161,14 +169,17 @@ class Streams:
     """Orders of all streams, [stream, step]; prices are nan where there is none."""
 
     target: torch.Tensor
-    size: torch.Tensor
-    limit: torch.Tensor
-    stop: torch.Tensor
-    take_profit: torch.Tensor
+    size: torch.Tensor | None
+    limit: torch.Tensor | None
+    stop: torch.Tensor | None
+    take_profit: torch.Tensor | None
 
     def orders(self) -> list[list[Order]]:
         """The orders in decimals, stream by stream."""
-        columns = [getattr(self, name).tolist() for name in Order._fields]
+        nothing = torch.full(self.target.shape, torch.nan)
+        given = [getattr(self, name) for name in ORDER_FIELDS]
+        figures = [nothing if values is None else values for values in given]
+        columns = [values.tolist() for values in (self.target, *figures)]
         return [
             [
                 Order(target, *[None if x != x else Decimal(repr(x)) for x in figures])
@@ -177,9 +188,13 @@ class Streams:
             for stream in zip(*columns, strict=True)
         ]
 
-    def column(self, step: int) -> dict[str, torch.Tensor]:
+    def column(self, step: int) -> dict[str, torch.Tensor | None]:
         """The orders of one step, by field."""
-        return {name: getattr(self, name)[:, step].contiguous() for name in Order._fields}
+        given = {name: getattr(self, name) for name in Order._fields}
+        return {
+            name: None if values is None else values[:, step].contiguous()
+            for name, values in given.items()
+        }
 
 
 def orders_of(world: World, steps: dict[str, np.ndarray], rng: np.random.Generator) -> Streams:
@@ -190,8 +205,10 @@ def orders_of(world: World, steps: dict[str, np.ndarray], rng: np.random.Generat
         return torch.where(torch.tensor(drawn < 0), torch.nan, on_grid(drawn, world.grid))
 
     target = random_targets(world, rng)
-    size = rng.choice([1.0, 1.0, 0.3, 0.5, 0.37, 2.5, 0.0], target.shape)
-    return Streams(torch.tensor(target), torch.tensor(size), prices(0.5), prices(0.6), prices(0.6))
+    size = torch.tensor(rng.choice([1.0, 1.0, 0.3, 0.5, 0.37, 2.5, 0.0], target.shape))
+    streams = Streams(torch.tensor(target), size, prices(0.5), prices(0.6), prices(0.6))
+    absent = [name for name in world.without if name in ORDER_FIELDS]
+    return replace(streams, **dict.fromkeys(absent))
 
 
 def drawn(world: World, bars: dict[str, np.ndarray] | None = None) -> tuple[Tape, Streams]:

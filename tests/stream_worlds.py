@@ -3,7 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
-from order_streams import World
+from order_streams import ORDER_FIELDS, TAPE_FIELDS, World
 
 GRIDS = ("0.25", "0.01", "0.00001", "5", "0.1")
 
@@ -40,7 +40,7 @@ def facts(draw: st.DrawFn, grid: str) -> dict[str, Any]:
 @st.composite
 def settings_of(draw: st.DrawFn, **given: Any) -> dict[str, Any]:
     """Keys of EnvConfig; the given ones are fixed."""
-    told = {
+    told: dict[str, Any] = {
         "edge": draw(st.sampled_from(["carry", "flat"])),
         "entry": draw(st.sampled_from(["market", "limit"])),
         "stop_atr": draw(st.sampled_from([None, 0.5, 1.5])),
@@ -55,12 +55,30 @@ def settings_of(draw: st.DrawFn, **given: Any) -> dict[str, Any]:
     return told | given
 
 
+# Market orders alone and nothing that happens inside a bar: environments have a shorter way there.
+BARE: dict[str, Any] = {"entry": "market", "stop_atr": None, "target_atr": None, "lots": "free"}
+BARE |= {"fill": "next_open", "orders": ("targets",), "without": TAPE_FIELDS}
+
+
 @st.composite
 def worlds(
-    draw: st.DrawFn, *, streams: int = 60, bars: int = 24, plain: bool = False, **given: Any
+    draw: st.DrawFn,
+    *,
+    streams: int = 60,
+    bars: int = 24,
+    orders: tuple[str, ...] = ("own", "own", "targets", "mixed"),
+    without: tuple[str, ...] | None = None,
+    **given: Any,
 ) -> World:
-    """A world for a batch of streams; `given` fixes keys of EnvConfig, `plain` sends targets."""
+    """A world for a batch of streams.
+
+    `given` fixes keys of EnvConfig, `orders` says which kinds there are, and `without` what the
+    tape and the orders lack.
+    """
     grid = draw(st.sampled_from(GRIDS))
+    if without is None:
+        fields = TAPE_FIELDS + ORDER_FIELDS
+        without = tuple(name for name in fields if draw(st.integers(0, 3)) == 3)
     return World(
         seed=draw(st.integers(0, 2**32 - 1)),
         facts=draw(facts(grid)),
@@ -68,7 +86,8 @@ def worlds(
         grid=grid,
         sd=draw(st.sampled_from([2.0, 20.0, 80.0, 300.0])),
         leverage=draw(st.sampled_from([0.5, 3.0, 9.0, 19.0])),
-        explicit=not plain and draw(st.sampled_from([True, True, False])),
+        orders=draw(st.sampled_from(orders)),
+        without=without,
         cost_scale=draw(st.sampled_from([1.0, 1.0, 2.0, 0.0])),
         streams=streams,
         bars=bars,

@@ -22,7 +22,7 @@ def by_environment(world: World, tape, streams: Streams) -> dict[str, np.ndarray
     told: dict[str, list] = {name: [] for name in (*MONEY, *CODES, "cash", "close")}
     for step in range(world.bars - 1):
         columns = streams.column(step)
-        result = env.step(Orders(**columns) if world.explicit else columns["target"])
+        result = env.step(Orders(**columns) if world.own_orders(step) else columns["target"])
         told_now = {
             "equity": result.equity,
             "cost": result.cost,
@@ -54,7 +54,8 @@ def by_decimals(world: World, tape, streams: Streams) -> tuple[dict[str, np.ndar
         for step, order in enumerate(orders[stream]):
             if account.over:
                 break
-            told[stream, step] = figures(account.step(order if world.explicit else order.target))
+            sent = order if world.own_orders(step) else order.target
+            told[stream, step] = figures(account.step(sent))
             counts[stream, step] = True
     return {name: told[:, :, k] for k, name in enumerate(MONEY + CODES)}, counts
 

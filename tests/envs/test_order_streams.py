@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from order_streams import World
 from stream_checks import assert_agreement
-from stream_worlds import worlds
+from stream_worlds import BARE, worlds
 
 from grandmodel.envs.orders import Ended, Outcome
 
@@ -32,6 +32,21 @@ pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiv
 def test_streams_agree_with_the_decimal_account(size, slippage, data):
     world = data.draw(worlds(streams=STREAMS, size=size, slippage=slippage))
     assert_agreement(world)
+
+
+@pytest.mark.parametrize(("size", "slippage"), list(product(SIZES, SLIPPAGES[:2])))
+@settings(
+    max_examples=6,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=st.data())
+def test_streams_of_market_orders_alone_agree(size, slippage, data):
+    world = data.draw(worlds(streams=STREAMS, size=size, slippage=slippage, **BARE))
+    told = assert_agreement(world)
+    assert set(told["ended"].tolist()) <= {Ended.NONE, Ended.LIQUIDATED}
 
 
 @settings(max_examples=60, derandomize=True, deadline=None, database=None)

@@ -38,7 +38,7 @@ def test_streams_over_real_bars_agree(name, grid, facts, size, real_bars):
     bars = stretches(real_bars(name), float(grid), 50, 40)
     ticks = {"half_spread_ticks": 0.5, "slippage_ticks": 0.25}
     spread = float(np.mean(bars["high"] - bars["low"]))
-    for slippage, explicit in (("volume_share", True), ("fixed", False)):
+    for slippage, orders in (("volume_share", "own"), ("fixed", "targets")):
         settings = {"size": size, "slippage": slippage, "stop_atr": 0.5, "target_atr": 1.0}
         settings |= {"entry": "limit", "max_hold_bars": 30}
         world = World(
@@ -49,7 +49,7 @@ def test_streams_over_real_bars_agree(name, grid, facts, size, real_bars):
             level=int(np.median(bars["open"])),
             sd=max(2.0, spread),
             leverage=5.0,
-            explicit=explicit,
+            orders=orders,
             streams=50,
             bars=40,
         )
