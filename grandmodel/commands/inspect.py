@@ -121,7 +121,7 @@ def inspect_path(path: MarketPath, features: PathFeatures, notes: Sequence[str])
         f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, {len(bars)} of {bars.minutes}",
         f"volume: {bars.volume_kind}; adjustment: {bars.adjustment}",
     )
-    if gap_bars(path) is None:
+    if gap_bars(path) is None and path.synergies is None:
         notes = (*notes, f"synergies are off: they need bars shorter than {bars.minutes} minutes")
     return FeatureTables(
         title=f"What is in {bars.source}",

@@ -4,9 +4,10 @@ import numpy as np
 
 from grandmodel.features.inputs import BarArrays
 from grandmodel.features.matrix import PathArrays
+from grandmodel.features.synergy import Synergies
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable
-from grandmodel.market.dataset import MarketPath
+from grandmodel.market.dataset import MarketPath, SynergyEvents
 
 GAP_MINUTES = 5
 
@@ -56,4 +57,13 @@ def gap_bars(path: MarketPath) -> Bars | None:
 def path_arrays(path: MarketPath, table: SessionTable) -> PathArrays:
     """Return what the indicators of one path read."""
     fine = gap_bars(path)
-    return PathArrays(bar_arrays(path.bars, table), None if fine is None else bar_arrays(fine))
+    return PathArrays(
+        bar_arrays(path.bars, table),
+        None if fine is None else bar_arrays(fine),
+        None if path.synergies is None else _brought(path.synergies),
+    )
+
+
+def _brought(events: SynergyEvents) -> Synergies:
+    tied = np.zeros(len(events.time_ns), np.bool_)
+    return Synergies(events.time_ns, events.type, events.direction, events.confidence, tied)

@@ -25,14 +25,13 @@ def build_tape(dataset: Dataset, config: FeatureConfig, workers: int | None = No
     """Return the tape of all paths; indicators start afresh with each path.
 
     Args:
-        dataset: paths of bars; an extra column that it brings stands in for one of its name.
+        dataset: paths of bars, with extra columns where it brings any.
         config: which columns.
         workers: threads for the features; None: one per core. No value depends on it.
     """
     tables = [session_table(path.bars) for path in dataset.paths]
     arrays = [path_arrays(*pair) for pair in zip(dataset.paths, tables, strict=True)]
-    names = tape_columns(config)
-    extra = [name for name in sorted(dataset.extra) if name not in names]
+    names, extra = tape_columns(config), sorted(dataset.extra)
     total = sum(len(path.bars) for path in dataset.paths)
     features = np.empty((total, len(names) + len(extra)), np.float32)
     own = {"trailing_sd": np.empty(total), "atr14": np.empty(total)}
@@ -40,10 +39,7 @@ def build_tape(dataset: Dataset, config: FeatureConfig, workers: int | None = No
     for index, found in enumerate(compute(arrays, config, workers or _cores())):
         stop = start + len(arrays[index].bars)
         for place, name in enumerate(names):
-            brought = name in dataset.extra
-            features[start:stop, place] = (
-                dataset.extra[name][index] if brought else found.scaled[name]
-            )
+            features[start:stop, place] = found.scaled[name]
         for place, name in enumerate(extra, start=len(names)):
             features[start:stop, place] = dataset.extra[name][index]
         own["trailing_sd"][start:stop] = found.raw["trailing_sd"]

@@ -107,6 +107,7 @@ class PathArrays:
 
     bars: BarArrays
     fine: BarArrays | None = None  # gaps are found on these; 5 minutes or a little more
+    synergies: Synergies | None = None  # those that the data bring; None: they are looked for
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def _gap_columns(path: PathArrays) -> tuple[Columns, GapEvents]:
 
 def _synergies(path: PathArrays, raw: Columns, gaps: Columns, config: FeatureConfig) -> Synergies:
     """Return the path's synergies: none without bars finer than the decision clock."""
+    if path.synergies is not None:
+        return path.synergies
     if path.fine is None:
         return no_synergies()
     strategic = StrategicSignals(

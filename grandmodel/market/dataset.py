@@ -16,11 +16,22 @@ DECISION_MINUTES = 30  # of the bars that are made of a file; a planted world ma
 
 
 @dataclass(frozen=True)
+class SynergyEvents:
+    """Synergies that a market brings along instead of those that its bars hold, in order."""
+
+    time_ns: NDArray[np.int64]  # [event], close of the bar from which on it is known
+    type: NDArray[np.int64]  # [event], 1..4
+    direction: NDArray[np.int64]  # [event], -1 or 1
+    confidence: NDArray[np.float64]  # [event], 0..1
+
+
+@dataclass(frozen=True)
 class MarketPath:
     """One uninterrupted history: bars of the decision clock and the finest ones there are."""
 
     bars: Bars
     finest: Bars | None = None  # bars of the file where they are shorter
+    synergies: SynergyEvents | None = None  # None: those that features find
     spread: NDArray[np.float64] | None = None  # [bar] factor on half the spread; None: 1
 
 
@@ -58,7 +69,8 @@ class Dataset:
         """SHA-256 of bars, kind of volume and extra columns: what a team reads, hexadecimal."""
         kinds = [bars.volume_kind for path in self.paths for bars in _clocks(path)]
         extra = {name: [_hash_of(it) for it in columns] for name, columns in self.extra.items()}
-        return _digest([self.bars_fingerprint, kinds, extra])
+        brought = [_events_digest(path.synergies) for path in self.paths if path.synergies]
+        return _digest([self.bars_fingerprint, kinds, extra, *([brought] if brought else [])])
 
     @property
     def fingerprint(self) -> str:
@@ -102,6 +114,11 @@ def _clocks(path: MarketPath) -> list[Bars]:
 
 def _hash_of(values: NDArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def _events_digest(events: SynergyEvents) -> str:
+    parts = [np.ascontiguousarray(getattr(events, item.name)).tobytes() for item in fields(events)]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def _digest(facts: list[Any]) -> str:

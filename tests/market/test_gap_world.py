@@ -1,11 +1,16 @@
 """World gaps: its gaps are those of the features, and its drift is theirs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from grandmodel.core.clock import DAY_NS
-from grandmodel.features.arrays import bar_arrays
+from grandmodel.features.arrays import bar_arrays, path_arrays
+from grandmodel.features.config import FeatureConfig
 from grandmodel.features.gaps import TOUCHED, Gaps
+from grandmodel.features.matrix import compute
+from grandmodel.market.calendar import session_table
 from grandmodel.market.synthetic.config import SyntheticConfig
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.market.synthetic.effect_config import GapWorldConfig
@@ -76,17 +81,29 @@ def test_price_is_drawn_to_the_nearest_gap_that_draws_and_to_no_other(dataset):
 
 
 def test_synergies_come_with_the_birth_of_gaps_and_mostly_tell_the_truth(dataset):
-    hidden, extra = dataset.truth[0].hidden, dataset.extra
-    shown = np.flatnonzero(extra["synergy_direction"][0])
+    hidden, shown = dataset.truth[0].hidden, dataset.paths[0].synergies
     told = hidden["told"]
-    np.testing.assert_array_equal(shown, hidden["birth"][told])
-    np.testing.assert_array_equal(extra["synergy_direction"][0][shown], -hidden["direction"][told])
+    closes = dataset.paths[0].bars.close_time_ns
+    np.testing.assert_array_equal(shown.time_ns, closes[hidden["birth"][told]])
+    np.testing.assert_array_equal(shown.direction, -hidden["direction"][told])
     assert (told == hidden["draws"]).mean() == pytest.approx(0.8, abs=0.04)
     assert hidden["draws"].mean() == pytest.approx(0.7, abs=0.04)
     law = law_of_gaps(SyntheticConfig())
     assert law.belief == pytest.approx((0.14 / 0.38, 0.56 / 0.62))
-    assert set(extra["synergy_confidence"][0][shown]) == {law.belief[1]}
-    assert set(extra["synergy_type"][0][shown]) == {1, 2, 3, 4}
+    assert set(shown.confidence) == {law.belief[1]}
+    assert set(shown.type) == {1, 2, 3, 4}
+
+
+def test_features_take_the_synergies_that_a_market_brings(dataset):
+    path = dataset.paths[0]
+    found = next(iter(compute([path_arrays(path, session_table(path.bars))], FeatureConfig())))
+    assert len(found.synergies) == len(path.synergies.time_ns)
+    rows = np.flatnonzero(found.scaled["synergy_direction"])
+    np.testing.assert_array_equal(path.bars.close_time_ns[rows], path.synergies.time_ns)
+    np.testing.assert_array_equal(found.scaled["synergy_direction"][rows], path.synergies.direction)
+    without = replace(dataset, paths=(replace(path, synergies=None),))
+    assert without.inputs_fingerprint != replace(dataset, paths=(path,)).inputs_fingerprint
+    assert without.bars_fingerprint == replace(dataset, paths=(path,)).bars_fingerprint
 
 
 def test_a_longer_path_begins_like_a_shorter_one():
@@ -94,8 +111,9 @@ def test_a_longer_path_begins_like_a_shorter_one():
     short, long = (draw_gap_world(config, bars, "train/0") for bars in (8_300, 9_000))
     np.testing.assert_array_equal(short.prices.close, long.prices.close[:8_300])
     np.testing.assert_array_equal(short.truth.drift_next, long.truth.drift_next[:8_300])
-    for name, values in short.extra.items():
-        np.testing.assert_array_equal(values, long.extra[name][:8_300])
+    for name in ("bar", "type", "direction", "confidence"):
+        values = getattr(short.shown, name)
+        np.testing.assert_array_equal(values, getattr(long.shown, name)[: len(values)])
 
 
 def test_without_drift_it_is_the_same_walk_without_it():

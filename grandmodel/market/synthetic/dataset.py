@@ -7,12 +7,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from grandmodel.market.bars import Bars
-from grandmodel.market.dataset import Dataset, MarketPath
+from grandmodel.market.dataset import Dataset, MarketPath, SynergyEvents
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
 from grandmodel.market.synthetic.config import SyntheticConfig
 from grandmodel.market.synthetic.timetable import open_times, trading_days
-from grandmodel.market.synthetic.world import Drawn, Prices, Watch
+from grandmodel.market.synthetic.world import Drawn, Prices, Shown, Watch
 from grandmodel.market.synthetic.worlds import WORLDS
 
 SESSIONS_PER_YEAR = 252
@@ -84,6 +84,13 @@ def _bars_of(
     )
 
 
+def _events(shown: Shown | None, bars: Bars) -> SynergyEvents | None:
+    if shown is None:
+        return None
+    times = bars.close_time_ns[shown.bar]
+    return SynergyEvents(times, shown.type, shown.direction, shown.confidence)
+
+
 def path_names(config: SyntheticConfig) -> list[tuple[str, str, int]]:
     """Return (split, name, bars) of each path, in the order of the dataset."""
     out = [("train", "train/0", config.train_bars)]
@@ -141,7 +148,7 @@ def make_dataset(config: SyntheticConfig, watch: Callable[[], Watch] | None = No
         finest = None
         if drawn.finest is not None:
             finest = _bars_of(drawn.finest, first_day, world.finest_minutes, name, config)
-        paths.append(MarketPath(bars=decided, finest=finest))
+        paths.append(MarketPath(decided, finest, _events(drawn.shown, decided)))
         truth.append(drawn.truth)
         columns = dict(drawn.extra)
         if config.leak != "none":

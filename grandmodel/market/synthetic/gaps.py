@@ -14,7 +14,7 @@ from grandmodel.core.random import numpy_stream
 from grandmodel.market.synthetic.fold import fold_bar
 from grandmodel.market.synthetic.law import BP
 from grandmodel.market.synthetic.path import CHUNK_BARS, SUB_STEPS
-from grandmodel.market.synthetic.world import Drawn, PathTruth, Prices
+from grandmodel.market.synthetic.world import Drawn, PathTruth, Prices, Shown
 
 if TYPE_CHECKING:
     from grandmodel.market.synthetic.config import SyntheticConfig
@@ -185,8 +185,8 @@ def draw_gap_world(config: "SyntheticConfig", bars: int, name: str) -> Drawn:
     }
     truth = PathTruth(_drift_next(hidden, law), config.world, law, hidden=hidden)
     volume = np.full(bars, 1_000.0)
-    synergies = _synergies(hidden, law, bars, numpy_stream(config.seed, f"{name}/types"))
-    return Drawn(Prices(*prices, volume), truth, extra=synergies)
+    shown = _synergies(hidden, law, bars, numpy_stream(config.seed, f"{name}/types"))
+    return Drawn(Prices(*prices, volume), truth, shown=shown)
 
 
 def _drift_next(hidden: dict[str, NDArray], law: GapLaw) -> NDArray[np.float64]:
@@ -197,15 +197,12 @@ def _drift_next(hidden: dict[str, NDArray], law: GapLaw) -> NDArray[np.float64]:
 
 def _synergies(
     hidden: dict[str, NDArray], law: GapLaw, bars: int, generator: np.random.Generator
-) -> dict[str, NDArray]:
-    """Return the columns of the synergies, each shown on the bar of its gap's birth, [bar]."""
+) -> Shown:
+    """Return the synergies, each known from the birth of its gap on and pointing to that gap."""
     birth = hidden["birth"][hidden["told"]]
-    direction, confidence, kind = np.zeros(bars), np.zeros(bars), np.zeros(bars)
-    direction[birth] = -hidden["direction"][hidden["told"]]
-    confidence[birth] = law.belief[1]
-    kind[birth] = generator.integers(1, TYPES + 1, bars)[birth]
-    return {
-        "synergy_direction": direction,
-        "synergy_confidence": confidence,
-        "synergy_type": kind,
-    }
+    return Shown(
+        bar=birth,
+        type=generator.integers(1, TYPES + 1, bars)[birth],
+        direction=-hidden["direction"][hidden["told"]].astype(np.int64),
+        confidence=np.full(len(birth), law.belief[1]),
+    )

@@ -41,6 +41,16 @@ class PathTruth:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """Synergies of one path, each [event], known at the close of a bar of the decision clock."""
+
+    bar: NDArray[np.int64]
+    type: NDArray[np.int64]  # 1..4
+    direction: NDArray[np.int64]  # -1 or 1
+    confidence: NDArray[np.float64]  # 0..1
+
+
+@dataclass(frozen=True)
 class Drawn:
     """One path of a world: bars on the decision clock, finer ones where it has them, the truth."""
 
@@ -48,6 +58,7 @@ class Drawn:
     truth: PathTruth
     finest: Prices | None = None  # bars of `World.finest_minutes`
     extra: dict[str, NDArray] = field(default_factory=dict)  # columns of the dataset, each [bar]
+    shown: Shown | None = None  # synergies that the world brings along
 
 
 @dataclass(frozen=True)
