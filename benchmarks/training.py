@@ -183,7 +183,7 @@ class Bench:
             cost=cost,
             position=held.astype(np.int8),
             quantity=units,
-            liquidated=np.zeros(held.shape, np.bool_),
+            ended=np.zeros(held.shape, np.int8),
             detail=None,
         )
         market = Market.of(self.stage.tape)

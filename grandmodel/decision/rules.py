@@ -20,7 +20,14 @@ class Rule(IntEnum):
     MAX_HOLD = 11
     FORCED_FLAT = 12
     LIQUIDATION = 13
-    REFUSED_FILL = 14
+    STOP = 14
+    TARGET = 15
+    PARTIAL = 16
+    MISSED = 17
+    CLOSED = 18
+    BELOW_LOT = 19
+    NO_VOLUME = 20
+    MARGIN = 21
 
 
 RULE_NAMES: tuple[str, ...] = tuple(rule.name.lower() for rule in Rule)
@@ -40,5 +47,12 @@ RULE_TEXTS: dict[Rule, str] = {
     Rule.MAX_HOLD: "the position reached its longest holding time",
     Rule.FORCED_FLAT: "positions must be flat here",
     Rule.LIQUIDATION: "the margin was exhausted",
-    Rule.REFUSED_FILL: "the entry was not filled: outside trading hours or beyond the margin",
+    Rule.STOP: "the position was stopped out inside the bar",
+    Rule.TARGET: "the position met its target inside the bar",
+    Rule.PARTIAL: "the bar's volume let a part of the entry be filled",
+    Rule.MISSED: "the price did not go through the limit of the entry",
+    Rule.CLOSED: "the entry was refused: its bar lies outside trading hours",
+    Rule.BELOW_LOT: "the entry was refused: it is smaller than one lot",
+    Rule.NO_VOLUME: "the entry was refused: nothing was traded in its bar",
+    Rule.MARGIN: "the entry was refused: its margin exceeds the equity",
 }

@@ -118,8 +118,9 @@ def enter(
     if rests is not None:
         outcome = outcome.masked_fill(rests, Outcome.RESTED)
     if execution.impact is not None and rows.volume is not None:
-        units = execution.whole_lots(asked.minimum(execution.volume_limit * rows.volume))
-        outcome = outcome.masked_fill(units < asked, Outcome.PARTIAL)
+        most = execution.volume_limit * rows.volume
+        units = torch.where(asked > most, execution.whole_lots(most), asked)
+        outcome = outcome.masked_fill(asked > most, Outcome.PARTIAL)
     if rests is not None:
         bar = _own_bar(rows, execution)
         beyond = side * (value - torch.where(side > 0.0, bar.low, bar.high))

@@ -7,9 +7,21 @@ both to the cent. Source: `docs/definitions.md`, The account.
 import numpy as np
 from numba import njit, prange
 
-SIGNAL, REVERSED, MAX_HOLD, SESSION_END, SEGMENT_END, LIQUIDATED = range(6)
-EQUITY, PNL_GROSS, COST, QUANTITY = range(4)
-POSITION, REASON, FORCED = range(3)
+from grandmodel.evaluation.bar import (
+    ENDED_NONE,
+    OUTCOME_CLOSED,
+    OUTCOME_FILLED,
+    OUTCOME_MARGIN,
+    OUTCOME_NONE,
+    trade,
+)
+
+SIGNAL, REVERSED, MAX_HOLD, SESSION_END, SEGMENT_END = range(5)
+MONEY_ROWS = 7
+EQUITY, PNL_GROSS, COST, QUANTITY, EXIT_PRICE, ENTRY_PRICE, EXIT_COST = range(MONEY_ROWS)
+MARK_ROWS = 4
+POSITION, REASON, OUTCOME, ENDED = range(MARK_ROWS)
+LIQUIDATED = 3  # envs.orders.Ended
 
 
 @njit(cache=True)
@@ -36,61 +48,61 @@ def limited(  # pragma: no cover - compiled
 
 @njit(cache=True)
 def fill(  # pragma: no cover - compiled
-    n, target, cash, quantity, position, base, market, sizing, refused, cost_scale
+    n, target, cash, quantity, position, base, prices, sizing, refused, cost_scale
 ):
-    """Trade to `target` at the open of row n; return target, cash, quantity and cost."""
-    opens, _, _, _, unit_cost, _, exposure = market
+    """Trade to `target` at the open of row n; return target, cash, quantity, cost and outcome."""
     multiplier, contracts, initial_margin, _ = sizing
     if target == position:
-        return target, cash, quantity, 0.0
+        return target, cash, quantity, 0.0, OUTCOME_NONE
+    outcome = OUTCOME_FILLED if target != 0 else OUTCOME_NONE
     if refused:
+        outcome = OUTCOME_CLOSED if target != 0 else OUTCOME_NONE
         target = 0
-    price = opens[n]
+    price = prices.open[n]
     unit = contracts
     if contracts <= 0.0:
-        scale = exposure[n - 1] if len(exposure) > 0 else 1.0
+        scale = prices.exposure[n - 1] if len(prices.exposure) > 0 else 1.0
         unit = base * scale / (price * multiplier)
     elif unit * price * multiplier * initial_margin > cash + quantity * price * multiplier:
+        outcome = OUTCOME_MARGIN if target != 0 else outcome
         target = 0
     wanted = target * unit
     traded = wanted - quantity
-    cost = abs(traded) * unit_cost[n] * cost_scale
+    cost = abs(traded) * prices.taker[n] * cost_scale
     cash -= multiplier * traded * price + cost
-    return target, cash, wanted, cost
+    return target, cash, wanted, cost, outcome
 
 
 @njit(cache=True)
-def liquidate(n, cash, quantity, market, sizing, cost_scale):  # pragma: no cover - compiled
+def liquidate(n, cash, quantity, prices, sizing, cost_scale):  # pragma: no cover - compiled
     """Close at the worse of trigger and open what the margin no longer carries at the extreme."""
-    opens, high, low, _, _, forced_cost, _ = market
     multiplier, _, _, margin = sizing
     long = quantity > 0.0
-    extreme = low[n] if long else high[n]
+    extreme = prices.low[n] if long else prices.high[n]
     value = quantity * extreme * multiplier
     if cash + value >= abs(value) * margin:
-        return False, cash, quantity, 0.0
+        return ENDED_NONE, cash, quantity, 0.0
     keep = 1.0 - margin if long else 1.0 + margin
     trigger = -cash / (quantity * multiplier * keep)
-    worse = min(trigger, opens[n]) if long else max(trigger, opens[n])
-    cost = abs(quantity) * forced_cost[n] * cost_scale
-    return True, cash + quantity * worse * multiplier - cost, 0.0, cost
+    worse = min(trigger, prices.open[n]) if long else max(trigger, prices.open[n])
+    cost = abs(quantity) * prices.forced[n] * cost_scale
+    return LIQUIDATED, cash + quantity * worse * multiplier - cost, 0.0, cost
 
 
 @njit(cache=True)
 def walk(  # pragma: no cover - compiled
-    start, targets, market, sizing, limits, capital, cost_scale, money, marks, row
+    start, targets, prices, sizing, rules, limits, capital, cost_scale, money, marks, row
 ):
     """Run one segment; write the outcome of its decisions from `row` on.
 
-    money: float64 [4, row] EQUITY, PNL_GROSS, COST, QUANTITY; empty: nothing but equity is
-    wanted and `marks` is not touched. marks: int8 [3, row] POSITION, REASON, FORCED.
+    money: float64 [7, row] in the order of EQUITY ..; one row: nothing but equity is wanted and
+    `marks` is not touched. marks: int8 [4, row] in the order of POSITION ..
     """
-    close = market[3]
     new_session, no_entry, force_flat, no_fill, max_hold, long_only = limits
     steps = len(targets)
     detailed = money.shape[0] > 1
     cash, equity, base = capital, capital, capital
-    quantity = 0.0
+    quantity, stop, take = 0.0, -np.inf, np.inf
     position, held = 0, 0
     lost = False
     for i in range(steps):
@@ -101,40 +113,59 @@ def walk(  # pragma: no cover - compiled
         target, reason = limited(
             target, position, held, max_hold, no_entry[t], force_flat[t], i == steps - 1, long_only
         )
-        cost = 0.0
-        forced = False
+        cost, left_cost, entry_price = 0.0, 0.0, prices.open[t + 1]
+        outcome, ended = OUTCOME_NONE, ENDED_NONE
         before = equity
         carried = 0.0
         if position != 0 or target != 0:
-            target, cash, carried, cost = fill(
-                t + 1,
-                target,
-                cash,
-                quantity,
-                position,
-                base,
-                market,
-                sizing,
-                no_fill[t],
-                cost_scale,
-            )
-            held = 0 if target == 0 else (held + 1 if target == position else 1)
-            position, quantity = target, carried
-            if position != 0:
-                forced, cash, quantity, more = liquidate(
-                    t + 1, cash, quantity, market, sizing, cost_scale
+            was = position
+            if rules.plain:
+                position, cash, carried, cost, outcome = fill(
+                    t + 1,
+                    target,
+                    cash,
+                    quantity,
+                    position,
+                    base,
+                    prices,
+                    sizing,
+                    no_fill[t],
+                    cost_scale,
                 )
-                cost += more
-            equity = cash + quantity * close[t + 1] * sizing[0]
+                quantity = carried
+                if position != 0:
+                    ended, cash, quantity, more = liquidate(
+                        t + 1, cash, quantity, prices, sizing, cost_scale
+                    )
+                    cost += more
+            else:
+                account, told = trade(
+                    t + 1,
+                    target,
+                    (cash, quantity, position, base, stop, take),
+                    prices,
+                    sizing,
+                    rules,
+                    no_fill[t],
+                    cost_scale,
+                )
+                cash, quantity, position, stop, take = account
+                carried, cost, left_cost, entry_price, outcome, ended = told
+            held = 0 if position == 0 else (held + 1 if position == was else 1)
+            equity = cash + quantity * prices.close[t + 1] * sizing[0]
         money[EQUITY, row + i] = equity
         if detailed:
             money[PNL_GROSS, row + i] = equity - before + cost
             money[COST, row + i] = cost
             money[QUANTITY, row + i] = carried
+            money[EXIT_PRICE, row + i] = prices.leave[t + 1]
+            money[ENTRY_PRICE, row + i] = entry_price
+            money[EXIT_COST, row + i] = left_cost
             marks[POSITION, row + i] = position
-            marks[REASON, row + i] = LIQUIDATED if forced else reason
-            marks[FORCED, row + i] = forced
-        if forced:
+            marks[REASON, row + i] = reason
+            marks[OUTCOME, row + i] = outcome
+            marks[ENDED, row + i] = ended
+        if ended != ENDED_NONE:
             position, held = 0, 0
         if equity <= 0.0 and not lost:
             lost = True
@@ -146,8 +177,9 @@ def walk_sessions(  # pragma: no cover - compiled
     starts,
     first,
     targets,
-    market,
+    prices,
     sizing,
+    rules,
     limits,
     capital,
     cost_scale,
@@ -168,7 +200,19 @@ def walk_sessions(  # pragma: no cover - compiled
         unused = np.empty((1, 1), np.int8)
         for k in range(len(starts)):
             part = targets[draw, first[k] : first[k + 1]]
-            walk(starts[k], part, market, sizing, limits, capital, cost_scale, equity, unused, 0)
+            walk(
+                starts[k],
+                part,
+                prices,
+                sizing,
+                rules,
+                limits,
+                capital,
+                cost_scale,
+                equity,
+                unused,
+                0,
+            )
             begin = capital
             for i in range(len(part)):
                 row = first[k] + i

@@ -22,6 +22,16 @@ from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward, RewardScale, StepFacts
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.evaluation.columns import (
+    DETAIL_COLUMNS,
+    DTYPES,
+    LEG_COLUMNS,
+    account_columns,
+    named,
+    settled,
+    stacked,
+    stacked_or_none,
+)
 from grandmodel.evaluation.execution import (
     ARGMAX,
     LITERAL,
@@ -30,6 +40,7 @@ from grandmodel.evaluation.execution import (
     group_rules,
 )
 from grandmodel.evaluation.judgement import Detail, Judgement
+from grandmodel.evaluation.track import Legs
 from grandmodel.features.tape import Tape
 from grandmodel.systems.blocks import BLOCK
 from grandmodel.systems.modifiers import Adjustment
@@ -39,20 +50,6 @@ __all__ = ["ARGMAX", "LITERAL", "Judge", "JudgeRule", "gate_rules"]
 
 ROWS_AT_ONCE = 1 << 17  # tape rows whose embeddings are held at a time
 LEAST_STEPS_AT_ONCE = 2_048  # so that few blocks are evaluated twice at the seams
-ACCOUNT_COLUMNS = ("equity", "cost", "position", "quantity", "liquidated")
-DETAIL_COLUMNS = ("probabilities", "ensemble", "target", "proceed", "rule")
-DTYPES = {
-    "equity": torch.float64,
-    "cost": torch.float64,
-    "position": torch.int8,
-    "quantity": torch.float64,
-    "liquidated": torch.bool,
-    "probabilities": torch.float32,
-    "ensemble": torch.float32,
-    "target": torch.int8,
-    "proceed": torch.bool,
-    "rule": torch.int8,
-}
 
 
 class Unrewarded:
@@ -173,12 +170,10 @@ class _Run:
                 said.append((logits, pooled, target, proceed, rule, seen.position, seen.bars_held))
             result = env.step(target)
             self.observation = result.observation
-            accounts.append(
-                (result.equity, result.cost, result.executed, env.quantity, result.liquidated)
-            )
-        columns: dict[str, Tensor] = dict(zip(ACCOUNT_COLUMNS, _stacked(accounts), strict=True))
+            accounts.append(account_columns(env, result))
+        columns = named(accounts)
         if judge.detail:
-            columns |= self._told(columns, _stacked(said), _stacked_or_none(edges))
+            columns |= self._told(columns, stacked(said), stacked_or_none(edges))
         self._keep(first, last, columns)
 
     def _by_step(self, values: Tensor) -> tuple[Tensor, ...]:
@@ -239,7 +234,7 @@ class _Run:
         """Each agent's probabilities, and what settled each action: limits, then the fill."""
         logits, pooled, target, proceed, rule, position, bars_held = said
         force_flat, no_entry = (None if edge is None else edge.flatten() for edge in edges)
-        allowed, limit = apply_limits(
+        _, limit = apply_limits(
             target.flatten(),
             position.flatten(),
             bars_held.flatten(),
@@ -250,20 +245,20 @@ class _Run:
         )
         limit = limit.view_as(rule)
         rule = torch.where(limit != Rule.NONE, limit, rule)
-        refused = allowed.view_as(rule) != account["position"]
-        rule = rule.masked_fill(refused, Rule.REFUSED_FILL)
         return {
             "probabilities": torch.softmax(logits, dim=-1),
             "ensemble": pooled,
             "target": target,
             "proceed": proceed,
-            "rule": rule.masked_fill(account["liquidated"], Rule.LIQUIDATION),
+            "rule": settled(rule, account["outcome"], account["ended"]),
         }
 
     def judgement(self) -> Judgement:
         """Return everything, axes [copy, segment, step]."""
         turned = {name: np.moveaxis(values, 0, 2) for name, values in self.columns.items()}
-        detail = None
+        detail, legs = None, None
+        if LEG_COLUMNS[0] in turned:
+            legs = Legs(*(turned[name] for name in LEG_COLUMNS))
         if self.judge.detail:
             detail = Detail(self.team.names, *(turned[name] for name in DETAIL_COLUMNS))
         return Judgement(
@@ -277,19 +272,7 @@ class _Run:
             cost=turned["cost"],
             position=turned["position"],
             quantity=turned["quantity"],
-            liquidated=turned["liquidated"],
+            ended=turned["ended"],
+            legs=legs,
             detail=detail,
         )
-
-
-def _stacked(rows: list[tuple[Tensor, ...]]) -> list[Tensor]:
-    """Stack the steps of each column, [step, env, ...]."""
-    return [torch.stack(column) for column in zip(*rows, strict=True)]
-
-
-def _stacked_or_none(rows: list[tuple[Tensor | None, Tensor | None]]) -> list[Tensor | None]:
-    """The same for columns that are absent where a limit does not exist."""
-    return [
-        None if column[0] is None else torch.stack([row for row in column if row is not None])
-        for column in zip(*rows, strict=True)
-    ]

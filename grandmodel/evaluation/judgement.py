@@ -13,7 +13,9 @@ from grandmodel.core.types import CLASS_NAMES, Segment
 from grandmodel.decision.record import CONSENSUS, SOURCE_NAMES, reasons
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.evaluation.metrics import session_sharpe
-from grandmodel.evaluation.track import FLAT_REASONS, Market, Track, track_from_rows
+from grandmodel.evaluation.track import FLAT_REASONS, Legs, Market, Track, track_from_rows
+
+REFUSALS = (Rule.MISSED, Rule.CLOSED, Rule.BELOW_LOT, Rule.NO_VOLUME, Rule.MARGIN)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Judgement:
     cost: NDArray[np.float64]
     position: NDArray[np.int8]  # held over that bar
     quantity: NDArray[np.float64]  # its signed units
-    liquidated: NDArray[np.bool_]
+    ended: NDArray[np.int8]  # what ended the position inside that bar, envs.orders.Ended
     detail: Detail | None
+    legs: Legs | None = None  # [copy, segment, step] each; None: all fills are at the open
 
     def lengths(self) -> list[int]:
         """Decisions of each segment."""
@@ -64,11 +67,15 @@ class Judgement:
         cost = [self.cost[copy, s, :n].copy() for s, n in enumerate(lengths)]
         position = [self.position[copy, s, :n].copy() for s, n in enumerate(lengths)]
         quantity = [self.quantity[copy, s, :n].copy() for s, n in enumerate(lengths)]
-        liquidated = [self.liquidated[copy, s, :n].copy() for s, n in enumerate(lengths)]
+        ended = [self.ended[copy, s, :n].copy() for s, n in enumerate(lengths)]
         gross = [
             np.diff(own, prepend=self.capital) + paid
             for own, paid in zip(equity, cost, strict=True)
         ]
+
+        def joined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.concatenate([values[copy, s, :n] for s, n in enumerate(lengths)])
+
         reason = [self._reasons(copy, s, own) for s, own in enumerate(position)]
         return track_from_rows(
             market,
@@ -82,7 +89,8 @@ class Judgement:
             capital=self.capital,
             compounding=self.compounding,
             reason=reason,
-            liquidated=liquidated,
+            ended=ended,
+            legs=None if self.legs is None else Legs(*(joined(column) for column in self.legs)),
         )
 
     def sharpes(self, market: Market, sessions_per_year: float) -> NDArray[np.float64]:
@@ -108,7 +116,7 @@ class Judgement:
         count = np.zeros(len(self.rules), np.int64)
         for index, steps in enumerate(self.lengths()):
             held = self.position[:, index, :steps]
-            before = np.where(self.liquidated[:, index, :steps], 0, held)
+            before = np.where(self.ended[:, index, :steps] != 0, 0, held)
             before = np.concatenate([np.zeros((len(held), 1), held.dtype), before[:, :-1]], axis=1)
             count += ((held != before) & (held != 0)).sum(axis=1)
         return count
@@ -145,7 +153,7 @@ class Judgement:
             for number, label in enumerate(CLASS_NAMES)
         }
         action = self.position[at]
-        after = np.where(self.liquidated[at], 0, action)
+        after = np.where(self.ended[at] != 0, 0, action)
         return pd.DataFrame(
             {
                 "timestamp": pd.to_datetime(closes, utc=True),
@@ -177,6 +185,8 @@ class Judgement:
         reason = np.where(aged, FLAT_REASONS.index("max_hold"), 0).astype(np.int8)
         if self.detail is not None:
             reason[rule == Rule.FORCED_FLAT] = FLAT_REASONS.index("session_end")
+            for refusal in REFUSALS:
+                reason[rule == refusal] = FLAT_REASONS.index(refusal.name.lower())
         reason[-1:] = FLAT_REASONS.index("segment_end")
         return reason
 

@@ -70,7 +70,7 @@ def pnl_over_breaks(track: Track, market: Market) -> NDArray[np.float64]:
     """
     closes = market.open_time_ns[track.bar] + market.minutes * MINUTE_NS
     reopens = market.open_time_ns[track.bar + 1] > closes
-    held = np.roll(np.where(track.liquidated, 0.0, track.quantity), 1)
+    held = np.roll(np.where(track.ended != 0, 0.0, track.quantity), 1)
     held[track.first[:-1][np.diff(track.first) > 0]] = 0.0
     gap = market.open[track.bar + 1] - market.close[track.bar]
     return np.where(reopens, held * gap * market.multiplier, 0.0)

@@ -8,7 +8,9 @@ positions.
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.action import (
@@ -19,10 +21,12 @@ from grandmodel.envs.action import (
     target_exposure,
 )
 from grandmodel.envs.config import EnvConfig
-from grandmodel.envs.costs import unit_costs
+from grandmodel.envs.costs import carry_costs, unit_costs
+from grandmodel.envs.execution import Execution
 from grandmodel.evaluation import account
+from grandmodel.evaluation.bar import Prices, Rules
 from grandmodel.evaluation.metrics import session_sharpe
-from grandmodel.evaluation.track import Market, Track, track_from_rows
+from grandmodel.evaluation.track import Legs, Market, Track, refusal_reasons, track_from_rows
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
 
@@ -72,7 +76,9 @@ class Desk:
         )
         hold = env.max_hold_bars if max_hold_bars is None else max_hold_bars
         self._starts = np.array([segment.start for segment in self.segments], np.int64)
-        self._market = _market_arrays(tape, self.segments, env, sd_floor)
+        execution = Execution.of(env, tape)
+        self._rules = _rules(execution, env, tape.instrument.multiplier)
+        self._prices = _prices(tape, self.segments, env, execution, sd_floor)
         self._sizing = (
             float(tape.instrument.multiplier),
             float(env.contracts) if env.size == "contracts" else 0.0,
@@ -89,14 +95,14 @@ class Desk:
             int(hold) if hold > 0 else UNLIMITED,
             bool(tape.instrument.long_only),
         )
-        self._market_view = Market.of(tape)
+        self.market = Market.of(tape)
         self._number_sessions()
 
     def __len__(self) -> int:
         return len(self.bar)
 
     def _number_sessions(self) -> None:
-        session = self._market_view.session[self.bar + 1]
+        session = self.market.session[self.bar + 1]
         begins = np.concatenate([[True], session[1:] != session[:-1]])
         begins[self.first[:-1]] = True
         self._session_row = np.cumsum(begins) - 1
@@ -127,7 +133,7 @@ class Desk:
         First the return from open t + 1 to open t + 2 (0 at a segment's last decision), then the
         cost of trading one unit at open t + 1 as a fraction of its price.
         """
-        opens, _, _, _, unit_cost, _, _ = self._market
+        opens, unit_cost = self._prices.leave, self._prices.taker
         fill = self.bar + 1
         gain = np.zeros(len(self))
         gain[:-1] = opens[fill[1:]] / opens[fill[:-1]] - 1.0
@@ -145,8 +151,9 @@ class Desk:
             self._starts,
             self.first,
             np.ascontiguousarray(targets, np.int8),
-            self._market,
+            self._prices,
             self._sizing,
+            self._rules,
             self._limits,
             self.env.capital,
             self.cost_scale,
@@ -173,15 +180,16 @@ class Desk:
     def track(self, targets: NDArray[np.int8]) -> Track:
         """Return the whole account of one position path, int8 [row]."""
         rows = len(self)
-        money = np.empty((4, rows))
-        marks = np.empty((3, rows), np.int8)
+        money = np.empty((account.MONEY_ROWS, rows))
+        marks = np.empty((account.MARK_ROWS, rows), np.int8)
         wanted = np.ascontiguousarray(targets, np.int8)
         for k, start in enumerate(self._starts):
             account.walk(
                 start,
                 wanted[self.rows_of(k)],
-                self._market,
+                self._prices,
                 self._sizing,
+                self._rules,
                 self._limits,
                 self.env.capital,
                 self.cost_scale,
@@ -191,7 +199,7 @@ class Desk:
             )
         parts = [self.rows_of(k) for k in range(len(self.segments))]
         return track_from_rows(
-            self._market_view,
+            self.market,
             self.segments,
             [self.bar[part] for part in parts],
             [money[account.EQUITY, part] for part in parts],
@@ -201,19 +209,70 @@ class Desk:
             [money[account.QUANTITY, part] for part in parts],
             capital=self.env.capital,
             compounding=self.compounding,
-            reason=[marks[account.REASON, part] for part in parts],
-            liquidated=[marks[account.FORCED, part].astype(np.bool_) for part in parts],
+            reason=[
+                refusal_reasons(marks[account.REASON, part], marks[account.OUTCOME, part])
+                for part in parts
+            ],
+            ended=[marks[account.ENDED, part] for part in parts],
+            legs=None if self._rules.plain else Legs(*money[account.EXIT_PRICE :]),
         )
 
 
-def _market_arrays(
-    tape: Tape, segments: Sequence[Segment], env: EnvConfig, sd_floor: float
-) -> tuple[NDArray, ...]:
-    """Open, high, low, close, market and forced cost by row; exposure, empty where it is 1."""
-    costs = unit_costs(tape)
-    prices = (tape.open, tape.high, tape.low, tape.close, costs.market, costs.forced)
-    exposure = _exposure(tape, segments, env, sd_floor)
-    return (*(np.ascontiguousarray(values.numpy()) for values in prices), exposure)
+def _rules(execution: Execution, env: EnvConfig, multiplier: float) -> Rules:
+    """The parts of the execution model in use, for the compiled loop."""
+    return Rules(
+        plain=execution.plain,
+        limits=execution.limits,
+        stops=env.stop_atr is not None,
+        targets=env.target_atr is not None,
+        carries=execution.carries,
+        late=execution.late,
+        lot=float(execution.lot or 0.0),
+        impact=-1.0 if execution.impact is None else float(execution.impact),
+        volume_limit=float(execution.volume_limit),
+        tick=execution.tick / multiplier,
+        near=execution.near / multiplier,
+    )
+
+
+def _prices(
+    tape: Tape,
+    segments: Sequence[Segment],
+    env: EnvConfig,
+    execution: Execution,
+    sd_floor: float,
+) -> Prices:
+    """Return the columns that the rules read by row; what none of them reads is empty."""
+    costs = unit_costs(tape, slippage=env.slippage)
+    none = torch.empty(0, dtype=torch.float64)
+    long, short = carry_costs(tape, costs.market) if execution.carries else (none, none)
+    late = execution.late
+    atr = torch.where(tape.atr14 > 0.0, tape.atr14, torch.inf)
+    columns = (
+        tape.open,
+        tape.high,
+        tape.low,
+        tape.close,
+        costs.market,
+        costs.forced,
+        costs.maker,
+        costs.half_spread / tape.instrument.multiplier,
+        torch.from_numpy(_exposure(tape, segments, env, sd_floor)),
+        tape.late_open if late else tape.open,
+        tape.late_high if late else none,
+        tape.late_low if late else none,
+        long,
+        short,
+        none if execution.impact is None else tape.volume,
+        none if env.stop_atr is None else atr * env.stop_atr,
+        none if env.target_atr is None else atr * env.target_atr,
+    )
+    return Prices(*(_array(values) for values in columns))
+
+
+def _array(values: Tensor | None) -> NDArray[np.float64]:
+    assert values is not None  # noqa: S101 - what is read was checked to be there
+    return np.ascontiguousarray(values.numpy())
 
 
 def _exposure(

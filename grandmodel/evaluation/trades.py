@@ -11,11 +11,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import MINUTE_NS
-from grandmodel.evaluation.track import FLAT_REASONS, Market, Track
+from grandmodel.evaluation.track import ENDED_REASONS, FLAT_REASONS, Legs, Market, Track
 
 REVERSED = FLAT_REASONS.index("reversed")
 SEGMENT_END = FLAT_REASONS.index("segment_end")
-LIQUIDATED = FLAT_REASONS.index("liquidated")
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,10 @@ class RoundTrips:
 
 def round_trips(track: Track, market: Market) -> RoundTrips:
     """Tell the round trips of ``track``; one pass, compiled."""
+    legs = track.legs
+    if legs is None:
+        opens = market.open[track.bar + 1]
+        legs = Legs(opens, opens, np.empty(0))
     whole, real = _trips(
         track.first,
         track.bar,
@@ -54,8 +57,11 @@ def round_trips(track: Track, market: Market) -> RoundTrips:
         track.pnl_gross,
         track.cost,
         track.reason.astype(np.int64),
-        track.liquidated,
-        market.open,
+        track.ended,
+        ENDED_REASONS,
+        legs.exit_price,
+        legs.entry_price,
+        legs.exit_cost,
         market.close,
         market.multiplier,
     )
@@ -77,16 +83,32 @@ def round_trips(track: Track, market: Market) -> RoundTrips:
 
 @njit(cache=True)
 def _trips(  # pragma: no cover - compiled
-    first, bar, position, quantity, pnl_gross, cost, reason, liquidated, opens, closes, multiplier
+    first,
+    bar,
+    position,
+    quantity,
+    pnl_gross,
+    cost,
+    reason,
+    ended,
+    ended_reasons,
+    exit_price,
+    entry_price,
+    exit_cost,
+    closes,
+    multiplier,
 ):
-    """Walk each segment once; a change of position closes one trip and may open another."""
+    """Walk each segment once; a change of position closes one trip and may open another.
+
+    Where `exit_cost` is empty the cost of a reversal is split by the units of each side.
+    """
     count = 0
     for segment in range(len(first) - 1):
         held = 0
         for row in range(first[segment], first[segment + 1]):
             if position[row] != held and position[row] != 0:
                 count += 1
-            held = 0 if liquidated[row] else position[row]
+            held = 0 if ended[row] else position[row]
     whole = np.zeros((count, 7), np.int64)
     real = np.zeros((count, 5), np.float64)
     trip = -1  # the open trip, or the last one that was closed
@@ -96,19 +118,21 @@ def _trips(  # pragma: no cover - compiled
         for row in range(first[segment], first[segment + 1]):
             new = position[row]
             size = abs(quantity[row])
-            price = opens[bar[row] + 1]
+            price = exit_price[row]
             gross = pnl_gross[row]
             paid = cost[row]
             if new != held:
                 if held != 0:
                     gap = held * units * (price - closes[bar[row]]) * multiplier
                     share = paid * units / (units + size) if new != 0 and units + size > 0 else paid
+                    if len(exit_cost) > 0:
+                        share = exit_cost[row]
                     real[trip, 3] += gap
                     real[trip, 4] += share
                     gross -= gap
                     paid -= share
                     whole[trip, 2] = row
-                    whole[trip, 5] = 1 if new != 0 else reason[row]
+                    whole[trip, 5] = REVERSED if new != 0 else reason[row]
                     real[trip, 2] = price
                 if new != 0:
                     trip += 1
@@ -116,7 +140,7 @@ def _trips(  # pragma: no cover - compiled
                     whole[trip, 1] = row
                     whole[trip, 3] = new
                     real[trip, 0] = size
-                    real[trip, 1] = price
+                    real[trip, 1] = entry_price[row]
                 units = size
             held = new
             if held != 0:
@@ -124,9 +148,9 @@ def _trips(  # pragma: no cover - compiled
                 real[trip, 4] += paid
                 whole[trip, 4] += 1
                 last = row == first[segment + 1] - 1
-                if liquidated[row] or last:
+                if ended[row] or last:
                     whole[trip, 2] = row
-                    whole[trip, 5] = 5 if liquidated[row] else 4
+                    whole[trip, 5] = ended_reasons[ended[row]] if ended[row] else SEGMENT_END
                     whole[trip, 6] = 1
                     moved = units * multiplier * held
                     real[trip, 2] = real[trip, 1] + (real[trip, 3] / moved if moved != 0 else 0.0)

@@ -161,7 +161,7 @@ def test_refused_fills_are_named(team, why):
     size = {"size": "contracts", "contracts": 1_000.0} if why == "margin" else {}
     judgement = judged(tape, team, [Segment(0, 700)], [ARGMAX], **size)
     rows = judgement.decisions(0, Market.of(tape))
-    refused = (rows["rule"] == "refused_fill").to_numpy()
+    refused = (rows["rule"] == ("closed" if why == "timetable" else "margin")).to_numpy()
     assert 20 < refused.sum() < 600
     assert (rows.loc[refused, "action"] == 0).all()
     wanted = judgement.detail.target[0, 0, : len(rows)]

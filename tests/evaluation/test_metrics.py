@@ -105,7 +105,7 @@ def test_profit_over_breaks_is_that_of_the_reopening():
     found = measure(track, market, 252.0).scalars
     assert found["pnl_over_breaks"] == pytest.approx(20.0)
     assert found["pnl_in_sessions"] == pytest.approx(track.pnl_gross.sum() - 20.0)
-    forced = replace(track, liquidated=np.array([False, False, False, True, False]))
+    forced = replace(track, ended=np.array([0, 0, 0, 3, 0], np.int8))
     np.testing.assert_allclose(pnl_over_breaks(forced, market), [0, 0, 40, 0, 0])
 
 
@@ -201,7 +201,7 @@ def test_liquidation_closes_a_round_trip_inside_its_bar(golden):
         market, [one], [np.arange(5)], [equity], [gross], [cost],
         [np.array([1, 1, 0, 0, 0], np.int8)], [np.array([10.0, 10.0, 0.0, 0.0, 0.0])],
         capital=1_000.0, compounding=False,
-        liquidated=[np.array([False, True, False, False, False])],
+        ended=[np.array([0, 3, 0, 0, 0], np.int8)],
     )  # fmt: skip
     trades = measure(track, market, 252.0).trades(market)
     assert list(trades["exit_reason"]) == ["liquidated"]

@@ -1,0 +1,235 @@
+"""What one account trades over one bar, compiled: every order, stop, target and margin call.
+
+`envs.fills` says the same for many accounts at once; one oracle holds both. Prices compared in
+the direction of the position (price x side) are worse the lower they are. Source:
+`docs/definitions.md`, "Orders and sizes", "Inside the bar".
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from grandmodel.envs.execution import MANY_LOTS, WHOLE_LOTS
+from grandmodel.envs.orders import Ended, Outcome
+
+OUTCOME_NONE, OUTCOME_FILLED = int(Outcome.NONE), int(Outcome.FILLED)
+OUTCOME_PARTIAL, OUTCOME_RESTED = int(Outcome.PARTIAL), int(Outcome.RESTED)
+OUTCOME_MISSED, OUTCOME_CLOSED = int(Outcome.MISSED), int(Outcome.CLOSED)
+OUTCOME_BELOW_LOT, OUTCOME_NO_VOLUME = int(Outcome.BELOW_LOT), int(Outcome.NO_VOLUME)
+OUTCOME_MARGIN = int(Outcome.MARGIN)
+ENDED_NONE, ENDED_STOP = int(Ended.NONE), int(Ended.STOP)
+ENDED_TARGET, ENDED_LIQUIDATED = int(Ended.TARGET), int(Ended.LIQUIDATED)
+
+
+class Prices(NamedTuple):
+    """Columns of the tape by row, float64 [bar] each; empty where nothing reads them."""
+
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    taker: NDArray[np.float64]  # currency per unit, as the next two
+    forced: NDArray[np.float64]
+    maker: NDArray[np.float64]
+    half_spread: NDArray[np.float64]  # price units
+    exposure: NDArray[np.float64]  # notional of a position of 1 in units of equity; empty: 1
+    leave: NDArray[np.float64]  # where market orders fill: the open, or one minute after it
+    late_high: NDArray[np.float64]
+    late_low: NDArray[np.float64]
+    carry_long: NDArray[np.float64]  # currency per unit held into the bar
+    carry_short: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    stop_distance: NDArray[np.float64]  # price units; inf: no stop
+    target_distance: NDArray[np.float64]
+
+
+class Rules(NamedTuple):
+    """Which parts of the execution model are in use."""
+
+    plain: bool  # none of them
+    limits: bool  # entries are sent at the close of the decision
+    stops: bool
+    targets: bool
+    carries: bool
+    late: bool
+    lot: float  # 0: sizes are free
+    impact: float  # below 0: no fill depends on volume
+    volume_limit: float
+    tick: float  # price units; 0: no grid is known
+    near: float  # price units by which prices on the grid may miss each other
+
+
+@njit(cache=True)
+def whole_lots(units, rules):  # pragma: no cover - compiled
+    """Return units rounded down to lots, where lots are whole."""
+    if rules.lot <= 0.0:
+        return units
+    return np.floor(units / rules.lot * (1.0 + MANY_LOTS) + WHOLE_LOTS) * rules.lot
+
+
+@njit(cache=True)
+def through(beyond, rules):  # pragma: no cover - compiled
+    """Whether a resting order fills: the price went one tick beyond it."""
+    return beyond >= rules.tick - rules.near if rules.tick > 0.0 else beyond > 0.0
+
+
+@njit(cache=True)
+def taking_cost(n, units, per_unit, prices, multiplier, rules):  # pragma: no cover - compiled
+    """Return what an order that takes liquidity costs, the impact of its size included."""
+    if rules.impact < 0.0:
+        return units * per_unit
+    volume = prices.volume[n]
+    share = min(units / volume, 1.0) if volume > 0.0 else 1.0
+    return units * (per_unit + rules.impact * share * share * prices.open[n] * multiplier)
+
+
+@njit(cache=True)
+def enter(  # pragma: no cover - compiled
+    n, target, equity, base, prices, sizing, rules, closed
+):
+    """Return outcome, units, price, whether it rested, and cost of an entry in row n.
+
+    equity: at the open, before the old position is closed.
+    """
+    multiplier, contracts, initial_margin, _ = sizing
+    opened = prices.leave[n]
+    price, rests = opened, False
+    if rules.limits:
+        limit = prices.close[n - 1]
+        rests = target * (limit - opened) < prices.half_spread[n] - rules.near
+        price = limit if rests else opened
+    units = contracts
+    if contracts <= 0.0:
+        scale = prices.exposure[n - 1] if len(prices.exposure) > 0 else 1.0
+        units = base * scale / (price * multiplier)
+    units = whole_lots(units, rules)
+    if closed:
+        return OUTCOME_CLOSED, 0.0, price, False, 0.0
+    if rules.lot > 0.0 and units <= 0.0:
+        return OUTCOME_BELOW_LOT, 0.0, price, False, 0.0
+    if rules.impact >= 0.0 and prices.volume[n] <= 0.0:
+        return OUTCOME_NO_VOLUME, 0.0, price, False, 0.0
+    if contracts > 0.0 and units * price * multiplier * initial_margin > equity:
+        return OUTCOME_MARGIN, 0.0, price, False, 0.0
+    outcome = OUTCOME_RESTED if rests else OUTCOME_FILLED
+    if rules.impact >= 0.0:
+        most = rules.volume_limit * prices.volume[n]
+        if units > most:
+            outcome, units = OUTCOME_PARTIAL, whole_lots(most, rules)
+        if units <= 0.0:
+            return OUTCOME_BELOW_LOT, 0.0, price, False, 0.0
+    if not rests:
+        return (
+            outcome,
+            units,
+            price,
+            False,
+            taking_cost(n, units, prices.taker[n], prices, multiplier, rules),
+        )
+    low = prices.late_low[n] if rules.late else prices.low[n]
+    high = prices.late_high[n] if rules.late else prices.high[n]
+    beyond = price - low if target > 0 else high - price
+    if not through(beyond, rules):
+        return OUTCOME_MISSED, 0.0, price, False, 0.0
+    return outcome, units, price, True, units * prices.maker[n]
+
+
+@njit(cache=True)
+def short_of_margin(cash, quantity, price, sizing):  # pragma: no cover - compiled
+    """Whether equity at a price is below the maintenance margin."""
+    value = quantity * price * sizing[0]
+    return cash + value < abs(value) * sizing[3]
+
+
+@njit(cache=True)
+def close_inside(  # pragma: no cover - compiled
+    n, cash, quantity, entry_price, entered, rested, stop, take, prices, sizing, rules
+):
+    """Return why, at which price and at what cost the position ends inside row n.
+
+    stop, take: price x side.
+    """
+    side = 1.0 if quantity > 0.0 else -1.0
+    late = rules.late and entered
+    opened = prices.leave[n] if late else prices.open[n]
+    high = prices.late_high[n] if late else prices.high[n]
+    low = prices.late_low[n] if late else prices.low[n]
+    worst = low if side > 0.0 else high
+    best = high if side > 0.0 else low
+    units = abs(quantity)
+    ended = ENDED_NONE
+    at = opened
+    if not rested:
+        if side * opened <= stop:
+            ended = ENDED_STOP
+        elif short_of_margin(cash, quantity, opened, sizing):
+            ended = ENDED_LIQUIDATED
+        elif side * opened - prices.half_spread[n] >= take - rules.near:
+            cost = taking_cost(n, units, prices.taker[n], prices, sizing[0], rules)
+            return ENDED_TARGET, opened, cost
+    if ended == ENDED_NONE:
+        stopped = side * worst <= stop
+        called = short_of_margin(cash, quantity, worst, sizing)
+        level = side * (-cash / (quantity * sizing[0] * (1.0 - sizing[3] * side)))
+        if called and not (stopped and stop >= level):
+            ended, at = ENDED_LIQUIDATED, side * level
+        elif stopped:
+            ended, at = ENDED_STOP, side * stop
+        if ended != ENDED_NONE:
+            first = entry_price if rested else opened
+            at = side * min(side * at, side * first)
+    if ended != ENDED_NONE:
+        return ended, at, taking_cost(n, units, prices.forced[n], prices, sizing[0], rules)
+    if not rested and through(side * best - take, rules):
+        return ENDED_TARGET, side * take, units * prices.maker[n]
+    return ENDED_NONE, 0.0, 0.0
+
+
+@njit(cache=True)
+def trade(  # pragma: no cover - compiled
+    n, target, account, prices, sizing, rules, closed, cost_scale
+):
+    """Carry, the exit leg, the entry leg of row n, then what happens inside it.
+
+    Returns the account (cash, quantity, position over the bar, stop, target), and what is told of
+    the row: units over the bar, cost, cost of the old position, entry price, outcome, ended.
+    """
+    cash, quantity, position, base, stop, take = account
+    opened = prices.leave[n]
+    left_cost, cost, entry_price = 0.0, 0.0, opened
+    outcome, rested, entered = OUTCOME_NONE, False, False
+    if rules.carries and quantity != 0.0:
+        per_unit = prices.carry_long[n] if quantity > 0.0 else prices.carry_short[n]
+        left_cost = abs(quantity) * per_unit * cost_scale
+        cash -= left_cost
+    if target != position:
+        equity = cash + quantity * opened * sizing[0]
+        leg = taking_cost(n, abs(quantity), prices.taker[n], prices, sizing[0], rules) * cost_scale
+        left_cost += leg
+        cash += quantity * opened * sizing[0] - leg
+        quantity, position = 0.0, 0
+        if target != 0:
+            outcome, units, entry_price, rested, paid = enter(
+                n, target, equity, base, prices, sizing, rules, closed
+            )
+            if units > 0.0:
+                cost = paid * cost_scale
+                quantity, position, entered = target * units, target, True
+                cash -= quantity * entry_price * sizing[0] + cost
+                known = target * prices.close[n - 1]
+                stop = known - prices.stop_distance[n - 1] if rules.stops else -np.inf
+                take = known + prices.target_distance[n - 1] if rules.targets else np.inf
+    cost += left_cost
+    carried, ended = quantity, ENDED_NONE
+    if quantity != 0.0:
+        ended, at, paid = close_inside(
+            n, cash, quantity, entry_price, entered, rested, stop, take, prices, sizing, rules
+        )
+        if ended != ENDED_NONE:
+            cash += quantity * at * sizing[0] - paid * cost_scale
+            cost += paid * cost_scale
+            quantity = 0.0
+    account = (cash, quantity, position, stop, take)
+    return account, (carried, cost, left_cost, entry_price, outcome, ended)
