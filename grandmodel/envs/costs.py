@@ -46,14 +46,17 @@ def unit_costs(
     notional = tape.open[rows] * instrument.multiplier * BASIS_POINT
     tick = (instrument.tick or 0.0) * instrument.multiplier
     schedule = _schedule(instrument, tape.open_time_ns[rows])
-    commission, fee_bps, spread_ticks, spread_bps, slippage_ticks, slippage_bps = schedule[:6]
+    commission, fee_bps, spread_ticks, spread_bps, slippage_ticks, slippage_bps, maker_bps = (
+        schedule
+    )
     fixed = commission + fee_bps * notional
     half_spread = spread * (spread_ticks * tick + spread_bps * notional)
     slip = slippage_ticks * tick + slippage_bps * notional
     if slippage == "volatility":
         slip = slip * _volatility_before(tape)[rows]
     one_tick = torch.full_like(slip, tick) if tick else slip
-    return UnitCosts(fixed + half_spread + slip, fixed + half_spread + one_tick, fixed, half_spread)
+    maker = commission + maker_bps * notional
+    return UnitCosts(fixed + half_spread + slip, fixed + half_spread + one_tick, maker, half_spread)
 
 
 def carry_costs(tape: Tape, market: Tensor, first: int = 0, last: int | None = None) -> Tensor:

@@ -8,9 +8,7 @@ positions.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.action import (
@@ -18,13 +16,11 @@ from grandmodel.envs.action import (
     new_sessions,
     refused_fills,
     session_edge,
-    target_exposure,
 )
 from grandmodel.envs.config import EnvConfig
-from grandmodel.envs.costs import carry_costs, unit_costs
 from grandmodel.envs.execution import Execution
 from grandmodel.evaluation import account
-from grandmodel.evaluation.bar import Prices, Rules
+from grandmodel.evaluation.columns_by_row import prices_of, rules_of
 from grandmodel.evaluation.metrics import session_sharpe
 from grandmodel.evaluation.track import Legs, Market, Track, refusal_reasons, track_from_rows
 from grandmodel.features.tape import Tape
@@ -77,8 +73,8 @@ class Desk:
         hold = env.max_hold_bars if max_hold_bars is None else max_hold_bars
         self._starts = np.array([segment.start for segment in self.segments], np.int64)
         execution = Execution.of(env, tape)
-        self._rules = _rules(execution, env, tape.instrument.multiplier)
-        self._prices = _prices(tape, self.segments, env, execution, sd_floor)
+        self._rules = rules_of(execution, env, tape.instrument.multiplier)
+        self._prices = prices_of(tape, self.segments, env, execution, sd_floor)
         self._sizing = (
             float(tape.instrument.multiplier),
             float(env.contracts) if env.size == "contracts" else 0.0,
@@ -216,80 +212,6 @@ class Desk:
             ended=[marks[account.ENDED, part] for part in parts],
             legs=None if self._rules.plain else Legs(*money[account.EXIT_PRICE :]),
         )
-
-
-def _rules(execution: Execution, env: EnvConfig, multiplier: float) -> Rules:
-    """The parts of the execution model in use, for the compiled loop."""
-    return Rules(
-        plain=execution.plain,
-        limits=execution.limits,
-        stops=env.stop_atr is not None,
-        targets=env.target_atr is not None,
-        carries=execution.carries,
-        late=execution.late,
-        lot=float(execution.lot or 0.0),
-        impact=-1.0 if execution.impact is None else float(execution.impact),
-        volume_limit=float(execution.volume_limit),
-        tick=execution.tick / multiplier,
-        near=execution.near / multiplier,
-    )
-
-
-def _prices(
-    tape: Tape,
-    segments: Sequence[Segment],
-    env: EnvConfig,
-    execution: Execution,
-    sd_floor: float,
-) -> Prices:
-    """Return the columns that the rules read by row; what none of them reads is empty."""
-    costs = unit_costs(tape, slippage=env.slippage)
-    none = torch.empty(0, dtype=torch.float64)
-    long, short = carry_costs(tape, costs.market) if execution.carries else (none, none)
-    late = execution.late
-    atr = torch.where(tape.atr14 > 0.0, tape.atr14, torch.inf)
-    columns = (
-        tape.open,
-        tape.high,
-        tape.low,
-        tape.close,
-        costs.market,
-        costs.forced,
-        costs.maker,
-        costs.half_spread / tape.instrument.multiplier,
-        torch.from_numpy(_exposure(tape, segments, env, sd_floor)),
-        tape.late_open if late else tape.open,
-        tape.late_high if late else none,
-        tape.late_low if late else none,
-        long,
-        short,
-        none if execution.impact is None else tape.volume,
-        none if env.stop_atr is None else atr * env.stop_atr,
-        none if env.target_atr is None else atr * env.target_atr,
-    )
-    return Prices(*(_array(values) for values in columns))
-
-
-def _array(values: Tensor | None) -> NDArray[np.float64]:
-    assert values is not None  # noqa: S101 - what is read was checked to be there
-    return np.ascontiguousarray(values.numpy())
-
-
-def _exposure(
-    tape: Tape, segments: Sequence[Segment], env: EnvConfig, sd_floor: float
-) -> NDArray[np.float64]:
-    """Notional of a position of 1 in units of equity by row, [bar]; empty where it is 1.
-
-    Only rows that are decided on are asked for: the first bars of a path have no volatility yet.
-    """
-    if env.size != "vol_target":
-        return np.empty(0)
-    exposure = np.ones(len(tape))
-    for segment in segments:
-        scale = target_exposure(env, tape, sd_floor, segment.start, segment.stop - 1)
-        if scale is not None:
-            exposure[segment.start : segment.stop - 1] = scale.numpy()
-    return exposure
 
 
 def run_positions(
