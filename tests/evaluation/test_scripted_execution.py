@@ -27,8 +27,8 @@ def rich_tape(seed=0, wick=4e-3, **settings):
     tape = rough_tape(seed=seed, **settings)
     count = len(tape)
     wick = 1.0 + torch.tensor(rng.exponential(wick, (2, count)))
-    high = torch.maximum(tape.high, tape.open) * wick[0]
-    low = torch.minimum(tape.low, tape.open) / wick[1]
+    high = torch.maximum(tape.close, tape.open) * wick[0]
+    low = torch.minimum(tape.close, tape.open) / wick[1]
     part = torch.tensor(rng.random(count))
     late = low + part * (high - low)
     atr = torch.tensor(np.where(rng.random(count) < 0.05, 0.0, 0.6))
@@ -117,6 +117,7 @@ def test_equal_to_the_environment_to_the_cent(name, edge):
         moved * desk.market.multiplier, trips.pnl_gross, rtol=1e-6, atol=1e-5
     )
     told = set(trades_frame(track, trips, desk.market)["exit_reason"])
+    told |= {FLAT_REASONS[code] for code in np.unique(track.reason)}
     assert told <= set(FLAT_REASONS)
     wanted = {
         "brackets": {"stop", "target", "signal"},
