@@ -36,6 +36,7 @@ def bar_arrays(bars: Bars, table: SessionTable | None = None) -> BarArrays:
         minutes=bars.minutes,
         tick=bars.instrument.tick or 0.0,
         volume_kind=bars.volume_kind,
+        additive=bars.adjustment == "additive",
     )
 
 

@@ -38,6 +38,7 @@ class BarArrays:
     minutes: int
     tick: float
     volume_kind: str  # traded | ticks | none
+    additive: bool = False  # prices are adjusted by addition: their level tells nothing
 
     def __len__(self) -> int:
         return len(self.close)
@@ -73,4 +74,5 @@ class BarArrays:
             self.minutes,
             self.tick,
             self.volume_kind,
+            self.additive,
         )

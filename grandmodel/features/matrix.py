@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import close_time_ns
+from grandmodel.features.additive import levels_in_ranges, nodes_in_ranges
 from grandmodel.features.config import FeatureConfig
 from grandmodel.features.gaps import GapEvents, Gaps, as_of
 from grandmodel.features.inputs import Bar, BarArrays
@@ -164,12 +165,15 @@ def _join(path: PathArrays, config: FeatureConfig, results: list) -> PathFeature
     *columns, (gaps, events) = results
     raw = {name: values for part in columns for name, values in part.items()}
     raw["close"] = path.bars.close
+    if path.bars.additive:
+        raw.update(nodes_in_ranges(raw))
     synergies = _synergies(path, raw, gaps, config)
     closes = close_time_ns(path.bars.open_time_ns, path.bars.minutes)
     scaled = Scaling(config.scaling).over(raw)
     found = {**scaled, **beside(raw, scaled, synergies.as_context(closes))}
     if config.temporal:
-        found.update(_levels(path, raw, gaps))
+        levels = _levels(path, raw, gaps)
+        found.update(levels_in_ranges(levels, raw) if path.bars.additive else levels)
     kept = {name: found[name] for name in tape_columns(config)}
     return PathFeatures(raw, kept, gaps, events, synergies)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import MINUTE_NS
+from grandmodel.features.additive import levels_in_ranges, nodes_in_ranges
 from grandmodel.features.config import FeatureConfig
 from grandmodel.features.gaps import Gaps
 from grandmodel.features.inputs import Bar
@@ -41,14 +42,21 @@ class MatrixStream:
         volume_kind: ``traded``, ``ticks`` or ``none``.
         finer: whether `update` is given finer bars; without them there are no synergies and
             gaps are found on the bars of the decision clock.
+        additive: whether prices are adjusted by addition.
     """
 
     def __init__(
-        self, config: FeatureConfig, tick: float, volume_kind: str, *, finer: bool = False
+        self,
+        config: FeatureConfig,
+        tick: float,
+        volume_kind: str,
+        *,
+        finer: bool = False,
+        additive: bool = False,
     ) -> None:
         self.columns = tape_columns(config)
         self._temporal = config.temporal
-        self._finer = finer
+        self._finer, self._additive = finer, additive
         self._indicators = indicators(config, tick, volume_kind)
         self._scaling = Scaling(config.scaling)
         self._gaps = Gaps(tick)
@@ -66,6 +74,8 @@ class MatrixStream:
         raw: dict[str, float] = {"close": bar.close}
         for part in self._indicators:
             raw.update(part.update(bar))
+        if self._additive:
+            raw.update({name: float(value) for name, value in nodes_in_ranges(raw).items()})
         if self._temporal and not self._finer:
             self._seen_gaps = self._gaps.update(bar)
         synergy = self._synergy(bar, fine_bars, raw) if self._finer else None
@@ -76,7 +86,10 @@ class MatrixStream:
         }
         found = {**scaled, **beside(raw, scaled, shown)}
         if self._temporal:
-            found.update(self._levels.update(bar, self._level_inputs(raw)))
+            levels = self._levels.update(bar, self._level_inputs(raw))
+            if self._additive:
+                levels = {k: float(v) for k, v in levels_in_ranges(levels, raw).items()}
+            found.update(levels)
         kept = {name: found[name] for name in self.columns}
         return StreamRow(np.array(list(kept.values()), np.float32), raw, kept, synergy)
 

@@ -14,6 +14,7 @@ def check_rules(config: TrainConfig, instrument: Instrument) -> None:
     check_weights_can_learn(config)
     check_reward_risk(config)
     check_whole_contracts(config, instrument)
+    check_contracts_have_prices(config)
 
 
 def check_weights_can_learn(config: TrainConfig) -> None:
@@ -47,4 +48,13 @@ def check_whole_contracts(config: TrainConfig, instrument: Instrument) -> None:
         config.env.size != "contracts" or (lots >= 1 and abs(lots - round(lots)) < 1e-6),
         f"env.contracts must be a multiple of the lot of {instrument.name} ({instrument.lot:g}), "
         f"was {config.env.contracts:g}",
+    )
+
+
+def check_contracts_have_prices(config: TrainConfig) -> None:
+    """Refuse counting contracts at prices that were multiplied: their points pay nobody."""
+    require(
+        config.env.size != "contracts" or config.data.adjustment != "ratio",
+        "env.size=contracts counts points of the real price, which data.adjustment=ratio has "
+        "multiplied: use env.size=notional, or bars that are not adjusted by ratio",
     )

@@ -101,7 +101,8 @@ def matrix_over(bars: BarArrays, config: FeatureConfig, *, finer: bool) -> dict[
 
 
 def matrix_stream(bars: BarArrays, config: FeatureConfig, *, finer: bool) -> dict[str, np.ndarray]:
-    stream = MatrixStream(config, bars.tick, bars.volume_kind, finer=finer)
+    kind, additive = bars.volume_kind, bars.additive
+    stream = MatrixStream(config, bars.tick, kind, finer=finer, additive=additive)
     fine = fine_bars(bars) if finer else None
     rows = []
     for t in range(len(bars)):

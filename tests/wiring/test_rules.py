@@ -18,6 +18,10 @@ FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
         (["agent.executor=pool"], ("agent.ensemble_learn=record", "gradient or fixed")),
         (["reward=text", "reward.risk=0.03"], ("reward.risk", "0.03", "text")),
         (["env.size=contracts", "env.contracts=0.5"], ("env.contracts", "FUT", "0.5")),
+        (
+            ["env.size=contracts", "data=auto", "data.adjustment=ratio"],
+            ("data.adjustment=ratio", "notional"),
+        ),
     ],
 )
 def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]) -> None:
@@ -35,6 +39,8 @@ def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]
         ["agent.executor=step"],
         ["reward=text"],
         ["env.size=contracts", "env.contracts=3"],
+        ["env.size=contracts", "data=auto", "data.adjustment=additive"],
+        ["env.size=notional", "data=auto", "data.adjustment=ratio"],
         ["agent=strategic_single", "agent.executor=pool"],
     ],
 )
