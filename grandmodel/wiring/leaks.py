@@ -47,6 +47,7 @@ def audit_stage(
         ],
         silent=() if stage.synergies_seen else SYNERGIES,
         make_env=_environments(config, scale),
+        fills_at_open=config.env.entry == "market",
     )
     return replace(audit(subject, level), seconds=time.perf_counter() - begun)
 

@@ -27,6 +27,7 @@ NEAR = 0.004  # share of a price within which spread and slippage leave a fill
 STEPS = 40
 KNOWN_STEPS = 20
 PRICES = ("open", "high", "low", "close")
+LATE = {"late_open": "open", "late_high": "high", "late_low": "low"}
 ACCOUNT = ("equity", "pnl_gross", "cost", "executed", "liquidated")
 REWARD = ("reward", "net")
 
@@ -68,7 +69,7 @@ def fill_findings(make_env: MakeEnv, rows: Rows, *, at_open: bool) -> tuple[list
     """
     decided = torch.arange(1, len(rows.tape) - APART, APART)[:PROBES]
     step = {move: _first_step(make_env, rows.tape, decided, move) for move in (0.0, CLOSE_STEP)}
-    filled = step[0.0].executed == 1
+    filled = (step[0.0].executed == 1) & (step[0.0].ended == 0) & (step[CLOSE_STEP].ended == 0)
     if not bool(filled.any()):
         return [], "fills: no order was executed in the rows looked at"
     opens = rows.tape.close[decided] * GAP
@@ -109,6 +110,7 @@ def _first_step(make_env: MakeEnv, tape: Tape, decided: Tensor, move: float) -> 
     for after in range(1, APART):
         for name, factor in factors.items():
             prices[name][decided + after] = opens * factor
+    prices |= {late: prices[name] for late, name in LATE.items() if tape.late_open is not None}
     segments = [Segment(int(row), int(row) + APART - 1) for row in decided]
     env = make_env(replace(tape, **prices), segments)
     return env.step(torch.ones(len(segments), dtype=torch.int64))
@@ -155,7 +157,8 @@ def _parted(tape: Tape, rows: Sequence[int]) -> Tape:
     for row in rows:
         later[row : row + STEPS - KNOWN_STEPS - 1] = True
     factor = torch.where(later, 1.1 + 0.01 * torch.arange(len(tape)).cos(), 1.0)
-    names = (*PRICES, "trailing_sd", "atr14")
+    late = LATE if tape.late_open is not None else {}
+    names = (*PRICES, *late, "trailing_sd", "atr14")
     changed = {name: getattr(tape, name) * factor for name in names}
     features = torch.where(later[:, None], 1.0 - tape.features, tape.features)
     return replace(tape, features=features, **changed)
