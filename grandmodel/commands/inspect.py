@@ -199,7 +199,8 @@ def read(config: InspectConfig, console: Console | None = None) -> Dataset:
 
 def inspect(dataset: Dataset, config: FeatureConfig, out: Path, console: Console) -> None:
     """Write and print what is in a dataset; of several paths each has a folder of its own."""
-    arrays = [path_arrays(path, session_table(path.bars)) for path in dataset.paths]
+    events = dataset.events
+    arrays = [path_arrays(path, session_table(path.bars), events) for path in dataset.paths]
     found = compute(arrays, replace(config, temporal=True), workers=len(os.sched_getaffinity(0)))
     for index, (path, features) in enumerate(zip(dataset.paths, found, strict=True)):
         tables = inspect_path(path, features, dataset.notes)

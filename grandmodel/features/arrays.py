@@ -8,6 +8,7 @@ from grandmodel.features.synergy import Synergies
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable
 from grandmodel.market.dataset import MarketPath, SynergyEvents
+from grandmodel.market.events import Events
 
 GAP_MINUTES = 5
 
@@ -55,13 +56,14 @@ def gap_bars(path: MarketPath) -> Bars | None:
     return resample(fine, next((length for length in fit if length >= GAP_MINUTES), fine.minutes))
 
 
-def path_arrays(path: MarketPath, table: SessionTable) -> PathArrays:
-    """Return what the indicators of one path read."""
+def path_arrays(path: MarketPath, table: SessionTable, events: Events | None = None) -> PathArrays:
+    """Return what the indicators of one path read, with the economic calendar if there is one."""
     fine = gap_bars(path)
     return PathArrays(
         bar_arrays(path.bars, table),
         None if fine is None else bar_arrays(fine),
         None if path.synergies is None else _brought(path.synergies),
+        events,
     )
 
 

@@ -30,8 +30,10 @@ def build_tape(dataset: Dataset, config: FeatureConfig, workers: int | None = No
         workers: threads for the features; None: one per core. No value depends on it.
     """
     tables = [session_table(path.bars) for path in dataset.paths]
-    arrays = [path_arrays(*pair) for pair in zip(dataset.paths, tables, strict=True)]
-    names, extra = tape_columns(config), sorted(dataset.extra)
+    events = dataset.events
+    arrays = [path_arrays(*pair, events) for pair in zip(dataset.paths, tables, strict=True)]
+    names = tape_columns(config, events=events is not None)
+    extra = sorted(dataset.extra)
     total = sum(len(path.bars) for path in dataset.paths)
     features = np.empty((total, len(names) + len(extra)), np.float32)
     own = {"trailing_sd": np.empty(total), "atr14": np.empty(total)}

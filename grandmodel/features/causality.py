@@ -24,11 +24,11 @@ def part_of(path: PathArrays, start: int, stop: int) -> PathArrays:
     """Return bars [start, stop) of a path with the finer bars known by the last one's close."""
     bars, fine = path.bars.slice(start, stop), path.fine
     if fine is None or not len(bars):
-        return PathArrays(bars, fine)
+        return replace(path, bars=bars)
     step = bars.minutes * 60 * 10**9
     edges = [bars.open_time_ns[0], bars.open_time_ns[-1] + step]
     first, last = np.searchsorted(fine.open_time_ns, edges)
-    return PathArrays(bars, fine.slice(int(first), int(last)))
+    return replace(path, bars=bars, fine=fine.slice(int(first), int(last)))
 
 
 def perturbed(
@@ -45,7 +45,7 @@ def perturbed(
         last = opens[stop - 1] + path.bars.minutes * 60 * 10**9
         first, end = np.searchsorted(fine.open_time_ns, [opens[start], last])
         fine = _other_bars(fine, int(first), int(end), up=up)
-    return PathArrays(_other_bars(path.bars, start, stop, up=up), fine)
+    return replace(path, bars=_other_bars(path.bars, start, stop, up=up), fine=fine)
 
 
 def _other_bars(bars: BarArrays, start: int, stop: int, *, up: bool) -> BarArrays:

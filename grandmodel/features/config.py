@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from grandmodel.core.checks import require, require_choice
+from grandmodel.core.checks import require, require_choice, require_distinct
+from grandmodel.features.extras.catalogue import ALL, EXTRAS, near_matches
 from grandmodel.features.mlmi import (
     LABEL_MODES,
     LARGEST_STORE,
@@ -62,6 +63,8 @@ class FeatureConfig:
     """`shipped`, or `text`: running z-scores."""
     temporal: bool = False
     """Whether to add the level inputs that `network=temporal` reads."""
+    extra: Any = field(default_factory=list)
+    """Extra columns to compute beside those that agents name (docs/columns.md), or `all`."""
     mlmi: MlmiConfig = field(default_factory=MlmiConfig)
     synergy: SynergyConfig = field(default_factory=SynergyConfig)
     own: dict[str, Any] = field(default_factory=dict)
@@ -70,3 +73,11 @@ class FeatureConfig:
     def __post_init__(self) -> None:
         """Refuse values out of range, naming the key."""
         require_choice("features.scaling", self.scaling, SCALINGS)
+        self.extra = [self.extra] if isinstance(self.extra, str) else list(self.extra or ())
+        require_distinct("features.extra", self.extra)
+        for name in self.extra:
+            require(
+                name in (ALL, *EXTRAS),
+                f"features.extra: there is no extra column {name}{near_matches(name, EXTRAS)}; "
+                "docs/columns.md lists them, all stands for every one",
+            )

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from grandmodel.core.clock import close_time_ns
 from grandmodel.features.additive import levels_in_ranges, nodes_in_ranges
 from grandmodel.features.config import FeatureConfig
+from grandmodel.features.extras.base import Extra, Forms
+from grandmodel.features.extras.catalogue import Circumstances, make_extras, wanted_columns
 from grandmodel.features.gaps import GapEvents, Gaps, as_of
 from grandmodel.features.inputs import Bar, BarArrays
 from grandmodel.features.levels import LevelInputs, Levels
@@ -30,6 +32,7 @@ from grandmodel.features.synergy import (
 )
 from grandmodel.features.time_of_day import TimeOfDay
 from grandmodel.features.volatility import Volatility
+from grandmodel.market.events import Events
 
 MODIFIERS = ("slope_z", "raw_volatility_30", "lvn_side", "support_strength")
 CONTEXT = (
@@ -83,10 +86,23 @@ def indicators(config: FeatureConfig, tick: float, volume_kind: str) -> tuple[In
     )
 
 
-def tape_columns(config: FeatureConfig) -> tuple[str, ...]:
-    """Return the names of a tape's feature columns, in order."""
+def tape_columns(config: FeatureConfig, *, events: bool = False) -> tuple[str, ...]:
+    """Return the names of a tape's feature columns, in order.
+
+    Args:
+        config: which columns.
+        events: whether there is an economic calendar.
+    """
     names = (*MATRIX_30, *MODIFIERS, *CONTEXT, *(TEMPORAL if config.temporal else ()))
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys((*names, *wanted_columns(config.extra, events=events))))
+
+
+def extras(
+    config: FeatureConfig, volume_kind: str, minutes: int, events: Events | None
+) -> list[Extra]:
+    """Return what computes the extra columns that ``config`` names, afresh."""
+    names = wanted_columns(config.extra, events=events is not None)
+    return make_extras(names, Circumstances(volume_kind, minutes, events))
 
 
 def beside(raw: dict, scaled: dict, synergy: dict) -> dict:
@@ -109,6 +125,7 @@ class PathArrays:
     bars: BarArrays
     fine: BarArrays | None = None  # gaps are found on these; 5 minutes or a little more
     synergies: Synergies | None = None  # those that the data bring; None: they are looked for
+    events: Events | None = None  # the economic calendar, known beforehand
 
 
 @dataclass(frozen=True)
@@ -162,7 +179,9 @@ def _levels(path: PathArrays, raw: Columns, gaps: Columns) -> Columns:
 
 def _join(path: PathArrays, config: FeatureConfig, results: list) -> PathFeatures:
     """Scale the raw columns of one path and put together what the tape holds."""
-    *columns, (gaps, events) = results
+    *parts, (gaps, events) = results
+    forms = [part for part in parts if isinstance(part, Forms)]
+    columns = [*(part.raw for part in forms), *(p for p in parts if not isinstance(p, Forms))]
     raw = {name: values for part in columns for name, values in part.items()}
     raw["close"] = path.bars.close
     if path.bars.additive:
@@ -174,7 +193,9 @@ def _join(path: PathArrays, config: FeatureConfig, results: list) -> PathFeature
     if config.temporal:
         levels = _levels(path, raw, gaps)
         found.update(levels_in_ranges(levels, raw) if path.bars.additive else levels)
-    kept = {name: found[name] for name in tape_columns(config)}
+    for part in forms:
+        found.update(part.scaled)
+    kept = {name: found[name] for name in tape_columns(config, events=path.events is not None)}
     return PathFeatures(raw, kept, gaps, events, synergies)
 
 
@@ -202,7 +223,11 @@ def _by_length(
     """Return ((path, place in the results), work): slow indicators and long paths first."""
     found = []
     for index, path in enumerate(paths):
-        parts = indicators(config, path.bars.tick, path.bars.volume_kind)
+        kind, minutes = path.bars.volume_kind, path.bars.minutes
+        parts = (
+            *indicators(config, path.bars.tick, kind),
+            *extras(config, kind, minutes, path.events),
+        )
         for place, part in enumerate(parts):
             found.append((place, -len(path.bars), index, _over(part, path.bars)))
         if path.fine is not None or config.temporal:
@@ -213,7 +238,7 @@ def _by_length(
     return [((index, place), work) for place, _, index, work in found]
 
 
-def _over(part: Indicator, bars: BarArrays) -> Callable[[], Columns]:
+def _over(part: Indicator | Extra, bars: BarArrays) -> Callable[[], Columns | Forms]:
     return lambda: part.over(bars)
 
 

@@ -12,9 +12,11 @@ from grandmodel.features.config import FeatureConfig
 from grandmodel.features.gaps import Gaps
 from grandmodel.features.inputs import Bar
 from grandmodel.features.levels import LevelInputs, Levels
-from grandmodel.features.matrix import beside, indicators, tape_columns
+from grandmodel.features.matrix import beside, extras, indicators, tape_columns
 from grandmodel.features.scaling import Scaling
 from grandmodel.features.synergy import GapSignals, StrategicSignals, Synergy, SynergyDetector
+from grandmodel.market.dataset import DECISION_MINUTES
+from grandmodel.market.events import Events
 
 _NO_GAP = {
     "fvg_nearest_level": 0.0,
@@ -43,6 +45,8 @@ class MatrixStream:
         finer: whether `update` is given finer bars; without them there are no synergies and
             gaps are found on the bars of the decision clock.
         additive: whether prices are adjusted by addition.
+        minutes: length of the bars of the decision clock.
+        events: the economic calendar; without it there are no columns of its own.
     """
 
     def __init__(
@@ -53,8 +57,11 @@ class MatrixStream:
         *,
         finer: bool = False,
         additive: bool = False,
+        minutes: int = DECISION_MINUTES,
+        events: Events | None = None,
     ) -> None:
-        self.columns = tape_columns(config)
+        self.columns = tape_columns(config, events=events is not None)
+        self._extras = extras(config, volume_kind, minutes, events)
         self._temporal = config.temporal
         self._finer, self._additive = finer, additive
         self._indicators = indicators(config, tick, volume_kind)
@@ -90,6 +97,10 @@ class MatrixStream:
             if self._additive:
                 levels = {k: float(v) for k, v in levels_in_ranges(levels, raw).items()}
             found.update(levels)
+        for extra in self._extras:
+            forms = extra.update(bar)
+            raw.update(forms.raw)
+            found.update(forms.scaled)
         kept = {name: found[name] for name in self.columns}
         return StreamRow(np.array(list(kept.values()), np.float32), raw, kept, synergy)
 

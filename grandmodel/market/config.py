@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from grandmodel.core.checks import UserError, require, require_choice
+from grandmodel.core.checks import UserError, require, require_choice, require_distinct
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
 from grandmodel.market.bootstrap import BootstrapConfig
 from grandmodel.market.cost_table import FIRST_YEAR, LAST_YEAR
@@ -111,6 +111,8 @@ class DataConfig:
     continuous: str | None = None  # volume | calendar: join the contracts of a file; None: do not
     adjustment: str = "unknown"  # none | additive | ratio | unknown
     volume_kind: str | None = None  # traded | ticks | none; None: decided from the warm-up bars
+    events: str | None = None  # a CSV of scheduled events: the economic calendar
+    event_currencies: list[str] = field(default_factory=list)  # keep these of it; empty: all
     raw_level_at: str | None = None  # TIME=PRICE: what the contract really cost at some close
     stress: Any = None  # acts laid on the test part: a kind, a mapping, or a list of these
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)  # of kind bootstrap
@@ -162,6 +164,12 @@ class DataConfig:
                 "data.raw_level_at belongs to data.adjustment=additive, which was "
                 f"{self.adjustment}",
             )
+        require_distinct("data.event_currencies", self.event_currencies)
+        require(
+            self.events is not None or not self.event_currencies,
+            f"data.event_currencies={','.join(self.event_currencies)} is read with data.events "
+            "only: give the calendar's file, or leave the key out",
+        )
         if self.timezone is not None:
             _require_zone(self.timezone)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.market.bars import Bars
+from grandmodel.market.events import Events
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
 
@@ -45,6 +46,7 @@ class Dataset:
     extra: dict[str, list[NDArray]] = field(default_factory=dict)  # columns by name, per path
     truth: tuple[Any, ...] | None = None  # what was true, per path; for references only
     notes: tuple[str, ...] = ()  # warnings about the data, one sentence each
+    events: Events | None = None  # the economic calendar
     about: str = ""  # what bars that no file holds are, in one line
     origin: "Dataset | None" = None  # the bars that these were made from, for the seal
 
@@ -66,11 +68,13 @@ class Dataset:
 
     @property
     def inputs_fingerprint(self) -> str:
-        """SHA-256 of bars, kind of volume and extra columns: what a team reads, hexadecimal."""
+        """SHA-256 of what a team reads: bars, kind of volume, extra columns, calendar; hex."""
         kinds = [bars.volume_kind for path in self.paths for bars in _clocks(path)]
         extra = {name: [_hash_of(it) for it in columns] for name, columns in self.extra.items()}
         brought = [_events_digest(path.synergies) for path in self.paths if path.synergies]
-        return _digest([self.bars_fingerprint, kinds, extra, *([brought] if brought else [])])
+        calendar = [] if self.events is None else [self.events.fingerprint]
+        others = [*([brought] if brought else []), *calendar]
+        return _digest([self.bars_fingerprint, kinds, extra, *others])
 
     @property
     def fingerprint(self) -> str:

@@ -22,6 +22,7 @@ from grandmodel.market.config import (
     parse_raw_level,
 )
 from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
+from grandmodel.market.events import event_notes, read_events
 from grandmodel.market.hours import known_hours
 from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
 from grandmodel.market.readers.formats import read_bars
@@ -62,8 +63,9 @@ def load_dataset(
     """
     known = isinstance(instruments, Instrument)
     instrument = instruments if known else instrument_for(None, config.path, instruments)
+    events = read_events(config.events, config.event_currencies) if config.events else None
     file_bars = (reader or read_bars)(config, instrument)
-    notes = _notes(file_bars, config)
+    notes = [*_notes(file_bars, config), *event_notes(events, file_bars)]
     file_bars = _with_facts(_at_raw_level(file_bars, config))
     bars = resample(file_bars, DECISION_MINUTES)
     table = session_table(bars)
@@ -86,7 +88,11 @@ def load_dataset(
     spans = {name: (span,) for name, span in splits.items() if span.stop > span.start}
     empty: dict[str, tuple[Span, ...]] = dict.fromkeys(splits, ())
     return Dataset(
-        paths=(MarketPath(bars, finest),), splits=empty | spans, synthetic=False, notes=tuple(notes)
+        paths=(MarketPath(bars, finest),),
+        splits=empty | spans,
+        synthetic=False,
+        notes=tuple(notes),
+        events=events,
     )
 
 

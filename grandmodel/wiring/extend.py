@@ -13,6 +13,7 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.envs.reward import OwnTerm
 from grandmodel.features.arrays import path_arrays
 from grandmodel.features.config import FeatureConfig
+from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.matrix import tape_columns
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
@@ -90,7 +91,7 @@ def with_own_columns(dataset: Dataset, config: FeatureConfig) -> Dataset:
             one finite value per bar.
     """
     extra = dict(dataset.extra)
-    taken = {*tape_columns(config), *extra}
+    taken = {*tape_columns(replace(config, extra=[])), *EXTRAS, *extra}
     for name, entry in config.own.items():
         require(
             name not in taken,

@@ -42,7 +42,7 @@ def audit_stage(
         dataset=stage.dataset,
         tape=stage.tape,
         sources=[
-            matrix_source(config.features),
+            matrix_source(config.features, stage.dataset.events, stage.tape.minutes),
             *(own_source(name, make) for name, make in own.items()),
         ],
         silent=() if stage.synergies_seen else SYNERGIES,

@@ -21,6 +21,8 @@ from grandmodel.features.evidence import (
     has_evidence,
     without_synergies,
 )
+from grandmodel.features.extras.catalogue import EXTRAS, near_matches
+from grandmodel.features.matrix import TEMPORAL
 from grandmodel.features.tape import Tape
 from grandmodel.features.watch import SynergyWatch
 from grandmodel.market.bars import Bars
@@ -241,12 +243,7 @@ def stage_of(
     dataset = with_own_columns(dataset, config.features)
     cache = Path(config.paths.cache) if config.data.cache else None
     tape = load_or_build_tape(dataset, config.features, cache)
-    missing = [name for name in columns if name not in tape.columns]
-    require(
-        not missing,
-        f"agent.members: there is no column {', '.join(missing)}; the tape has "
-        f"{', '.join(tape.columns)}",
-    )
+    require_columns(columns, tape.columns)
     train = dataset.splits.get("train", ())
     dataset = replace(dataset, notes=(*dataset.notes, *_still(tape, train, columns)))
     if synergies is None:
@@ -262,6 +259,21 @@ def stage_of(
         )
     dataset = replace(dataset, notes=(*dataset.notes, note))
     return Stage(dataset, without_synergies(tape), synergies_seen=False)
+
+
+def require_columns(asked: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse columns that do not exist, naming those that may have been meant.
+
+    Raises:
+        UserError: a column of ``asked`` is not ``there``.
+    """
+    for name in asked:
+        near = near_matches(name, (*there, *TEMPORAL, *EXTRAS))
+        require(
+            name in there,
+            f"agent.members: there is no column {name}{near}; docs/columns.md lists what inputs "
+            "and context may name, and features.own adds columns of your own",
+        )
 
 
 def _still(tape: Tape, train: Sequence[Span], columns: Sequence[str]) -> list[str]:

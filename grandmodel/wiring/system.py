@@ -11,6 +11,7 @@ from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import STARTS
+from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.matrix import CONTEXT, TEMPORAL
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.collector import Collector
@@ -63,9 +64,13 @@ def read_columns(config: TrainConfig) -> tuple[str, ...]:
 
 
 def with_needed_features(config: TrainConfig) -> TrainConfig:
-    """Switch on the feature groups that the agents' columns belong to."""
-    temporal = config.features.temporal or any(name in TEMPORAL for name in read_columns(config))
-    return replace(config, features=replace(config.features, temporal=temporal))
+    """Switch on the features that agents and reward terms of the user's own read."""
+    terms = own_terms(config.reward.own).values()
+    read = (*read_columns(config), *(name for term in terms for name in term.columns))
+    temporal = config.features.temporal or any(name in TEMPORAL for name in read)
+    asked = [name for name in EXTRAS if name in read and name not in config.features.extra]
+    extra = [*config.features.extra, *asked]
+    return replace(config, features=replace(config.features, temporal=temporal, extra=extra))
 
 
 def build_system(config: TrainConfig) -> Team:

@@ -9,6 +9,7 @@ from grandmodel.core.checks import UserError
 from grandmodel.evaluation.report.feature_page import spread_table
 from grandmodel.features.arrays import path_arrays
 from grandmodel.features.config import FeatureConfig, MlmiConfig, SynergyConfig
+from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.matrix import compute
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import session_table
@@ -198,3 +199,27 @@ def test_the_command_reads_a_file_and_names_its_folder_last(fine, tmp_path, caps
     assert len(pd.read_parquet(out / "defects.parquet")) == 0
     assert "bars there" in (out / "features.html").read_text()
     assert len(pd.read_parquet(out / "matrix30.parquet")) == 100
+
+
+def test_extra_columns_and_those_of_a_calendar_are_written_when_asked_for(fine, tmp_path):
+    short = fine.slice(0, 6 * 700)
+    frame = pd.DataFrame(
+        {"timestamp": pd.to_datetime(short.open_time_ns, utc=True)}
+        | {name: getattr(short, name) for name in ("open", "high", "low", "close", "volume")}
+    )
+    frame.to_parquet(tmp_path / "some_5m.parquet", index=False)
+    calendar = tmp_path / "calendar.csv"
+    calendar.write_text("time,importance\n2024-01-02T13:30Z,high\n2024-01-03T08:30-05:00,high\n")
+    given = [f"data.path={tmp_path / 'some_5m.parquet'}", f"data.events={calendar}"]
+    command.main([*given, "features.extra=all", f"out={tmp_path / 'out'}"])
+    matrix = pd.read_parquet(tmp_path / "out" / "matrix30.parquet")
+    for name in EXTRAS:
+        assert matrix[f"scaled_{name}"].notna().all()
+        assert f"raw_{name}" in matrix
+    opens = matrix["timestamp"]
+    hours = (pd.Timestamp("2024-01-02T13:30Z") - opens).dt.total_seconds() / 3600.0 - 0.5
+    known = hours >= 0.0
+    np.testing.assert_allclose(matrix["raw_event_ahead_high"][known], hours[known])
+    assert matrix["raw_rsi_14"].isna().sum() == 14
+    shown = set(spread_table(matrix)["column"])
+    assert {"rsi_14", "mlmi_value", "event_due_low"} <= shown

@@ -6,6 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grandmodel.features.config import FeatureConfig, MlmiConfig
+from grandmodel.features.extras.catalogue import (
+    EVENT_COLUMNS,
+    GROUPS,
+    Circumstances,
+    make_extras,
+)
 from grandmodel.features.gaps import Gaps
 from grandmodel.features.inputs import Bar, BarArrays
 from grandmodel.features.levels import LevelInputs, Levels
@@ -19,6 +25,7 @@ from grandmodel.features.smooth import Atr
 from grandmodel.features.stream import MatrixStream
 from grandmodel.features.time_of_day import TimeOfDay
 from grandmodel.features.volatility import Volatility
+from grandmodel.market.events import Events
 
 MINUTE_NS = 60 * 10**9
 PARTS = 6  # five-minute bars in a half hour
@@ -95,6 +102,30 @@ def _levels_stream(bars: BarArrays) -> dict[str, np.ndarray]:
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
+def calendar(seed: int = 0) -> Events:
+    """Return events at odd minutes over the first hundred days of bars."""
+    draw = np.random.default_rng(seed)
+    times = np.sort(draw.integers(0, 100 * 1440, 300)) * MINUTE_NS
+    return Events(times, (np.arange(300) % 3).astype(np.int8), ("",) * 300, ("",) * 300)
+
+
+def _flat(forms) -> dict:
+    return {**{f"raw_{name}": part for name, part in forms.raw.items()}, **forms.scaled}
+
+
+def _extra(columns: tuple[str, ...], kind: str = "traded") -> Case:
+    def make():
+        (extra,) = make_extras(columns, Circumstances(kind, 30, calendar()))
+        return extra
+
+    def stream(bars: BarArrays) -> dict[str, np.ndarray]:
+        update = make().update
+        return streamed(lambda bar: _flat(update(bar)), bars)
+
+    name = columns[0] if kind == "traded" else f"{columns[0]}_{kind}"
+    return Case(name, lambda bars: _flat(make().over(bars)), stream, make().memory_bars)
+
+
 def matrix_over(bars: BarArrays, config: FeatureConfig, *, finer: bool) -> dict[str, np.ndarray]:
     path = PathArrays(bars, fine_bars(bars) if finer else None)
     return next(iter(compute([path], config))).scaled
@@ -111,13 +142,13 @@ def matrix_stream(bars: BarArrays, config: FeatureConfig, *, finer: bool) -> dic
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _matrix(name: str, *, finer: bool, temporal: bool) -> Case:
-    config = FeatureConfig(temporal=temporal, mlmi=MlmiConfig(store="300"))
+def _matrix(name: str, *, finer: bool, temporal: bool, extra=()) -> Case:
+    config = FeatureConfig(temporal=temporal, extra=extra, mlmi=MlmiConfig(store="300"))
     return Case(
         name,
         lambda bars: matrix_over(bars, config, finer=finer),
         lambda bars: matrix_stream(bars, config, finer=finer),
-        2100,
+        2300 if extra else 2100,
         store_events=300,
     )
 
@@ -141,4 +172,8 @@ CASES = (
     ),
     _matrix("matrix", finer=False, temporal=True),
     _matrix("matrix_finer", finer=True, temporal=False),
+    _matrix("matrix_extra", finer=False, temporal=False, extra="all"),
+    *(_extra(columns) for columns in GROUPS),
+    *(_extra((name,), "none") for name in ("volume_ratio", "signed_volume_20", "amihud_20")),
+    *(_extra((name,)) for name in EVENT_COLUMNS[::3]),
 )

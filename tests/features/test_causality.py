@@ -40,13 +40,14 @@ def test_later_bars_change_nothing_before(case, random_bars):
     changed = over(perturbed(path, cut))
     after = [name for name in whole if not np.array_equal(whole[name][cut:], changed[name][cut:],
                                                           equal_nan=True)]  # fmt: skip
-    assert after or case.name == "time_of_day"
+    by_time_alone = ("time_of_day", "session_tokyo")
+    assert after or case.name in by_time_alone or case.name.startswith("event_")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("shift", [1, 137])
 def test_another_start_is_forgotten_after_the_declared_memory(case, shift, random_bars):
-    bars = random_bars(6000 if case.store_events else 3200, 7)
+    bars = random_bars(6500 if case.store_events else 3200, 7)
     start = max(case.memory_bars, 1)
     if case.store_events:
         later = bars.slice(shift, len(bars))

@@ -39,6 +39,7 @@ LISTS_THAT_MAY_BE_EMPTY = {
     ("MemberConfig", "modifiers"): "most agents have none",
     ("LoggerConfig", "tags"): "a run need not have tags",
     ("Instrument", "costs"): "costs that never changed",
+    ("DataConfig", "event_currencies"): "all currencies of the calendar",
 }
 LISTS_THAT_MAY_REPEAT = {
     ("MemberConfig", "inputs"): "refused with the agent's name where the team is built",
@@ -54,6 +55,7 @@ LISTS = {  # something that would be accepted once
     ("TemporalMemberConfig", "inputs"): "nwrqk_pred",
     ("AgentConfig", "active"): "a",
     ("AgentConfig", "context"): "hour_sin",
+    ("DataConfig", "event_currencies"): "USD",
     ("LoggerConfig", "tags"): "a",
     ("EvaluationConfig", "gates"): 0.5,
     ("Instrument", "costs"): CostEntry(valid_from="2020-01-01"),

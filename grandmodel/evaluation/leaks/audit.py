@@ -55,7 +55,7 @@ def audit(subject: Subject, level: Level) -> AuditReport:
     number, stop = training_path(subject.dataset)
     path = subject.dataset.paths[number]
     table = session_table(path.bars)
-    stretch = Stretch(path_arrays(path, table), stop, Place(number))
+    stretch = Stretch(path_arrays(path, table, subject.dataset.events), stop, Place(number))
     reports = [
         audit_columns(source, stretch, _on_tape(subject, number, source), level)
         for source in subject.sources

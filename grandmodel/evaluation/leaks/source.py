@@ -12,7 +12,9 @@ import numpy as np
 from grandmodel.features.causality import Compute
 from grandmodel.features.config import FeatureConfig
 from grandmodel.features.inputs import Bar
-from grandmodel.features.matrix import Columns, PathArrays, compute, tape_columns
+from grandmodel.features.matrix import Columns, PathArrays, compute, extras, tape_columns
+from grandmodel.market.dataset import DECISION_MINUTES
+from grandmodel.market.events import Events
 
 MATRIX_MEMORY = 2100  # the rolling z-scores, on top of what they scale
 BY_EVENTS = ("mlmi_value", "synergy_confidence", "synergy_direction")
@@ -37,16 +39,24 @@ class Source:
     own: bool = False  # the user's own: it may fail in any way
 
 
-def matrix_source(config: FeatureConfig) -> Source:
+def matrix_source(
+    config: FeatureConfig, events: Events | None = None, minutes: int = DECISION_MINUTES
+) -> Source:
     """Return the shipped columns of a tape, with the scales that rewards and views read."""
-    names = tape_columns(config)
+    names = tape_columns(config, events=events is not None)
+    declared = {
+        name: float(max(extra.memory_bars, MATRIX_MEMORY))
+        for extra in extras(config, "traded", minutes, events)
+        for name in extra.columns
+        if name in names
+    }
 
     def over(path: PathArrays) -> Columns:
         found = next(iter(compute([path], config)))
         return found.scaled | {name: found.raw[name] for name in SCALES}
 
     def memory(values: Columns) -> dict[str, float]:
-        held = dict.fromkeys((*names, *SCALES), float(MATRIX_MEMORY))
+        held = dict.fromkeys((*names, *SCALES), float(MATRIX_MEMORY)) | declared
         pulses = np.cumsum(values["mlmi_signal"] != 0.0)
         events = config.mlmi.memory.events + 1
         if not len(pulses) or len(pulses) <= MATRIX_MEMORY:

@@ -13,6 +13,7 @@ from grandmodel.evaluation.report.coverage_figure import CLOSED, coverage_figure
 from grandmodel.evaluation.report.figures import CLASS_COLOURS, GRID, INK, OWN
 from grandmodel.evaluation.report.page import CONFIG, STYLE
 from grandmodel.evaluation.report.tables import records_html
+from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.scaling import LIMIT, MATRIX_30
 from grandmodel.market.coverage import Coverage
 from grandmodel.market.splits import WARMUP_BARS
@@ -21,6 +22,7 @@ SHOWN_BARS = 1000
 HISTOGRAM_BINS = 61
 BULL, BEAR = CLASS_COLOURS["bull"], CLASS_COLOURS["bear"]
 CLIPPED_AT = {  # where a column's own scaling ends; the others end at +-3
+    "corwin_schultz_20": 1.0,
     "nwrqk_value": 1.0, "nwrqk_slope": 1.0, "momentum_20": 1.0, "momentum_50": 1.0,
     "mmd_score": 2.0, "volume_profile_skew": 1.0,
 }  # fmt: skip
@@ -44,13 +46,14 @@ class FeatureTables:
 
 
 def spread_table(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return how each scaled matrix column spreads after the warm-up.
+    """Return how each scaled column of the matrix, and each extra one, spreads after the warm-up.
 
     Columns: ``mean``, ``sd``, ``clipped`` (share at the ends of its scale) and
     ``most_frequent`` (share of the commonest value). Empty without bars after the warm-up.
     """
     rows = []
-    for name in MATRIX_30:
+    extra = [name for name in EXTRAS if f"scaled_{name}" in matrix]
+    for name in (*MATRIX_30, *extra):
         values = matrix[f"scaled_{name}"].to_numpy(np.float64)[WARMUP_BARS:]
         if not len(values):
             continue

@@ -1,0 +1,1 @@
+"""Columns beyond the matrix, computed where an agent names them among its inputs."""
