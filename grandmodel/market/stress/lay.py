@@ -20,6 +20,7 @@ from grandmodel.market.stress.acts import ACTS, Columns
 from grandmodel.market.stress.config import KEY, Act
 
 JUDGED = "test"
+LEAK = "leak"  # a column that knows the future
 
 
 class _Stressed:
@@ -114,7 +115,7 @@ def lay_stress(dataset: Dataset, acts: Sequence[Act], on_defect: str = "refuse")
     if not acts:
         return dataset
     require(
-        not dataset.extra,
+        LEAK not in dataset.extra,
         f"{KEY} cannot be laid on bars with planted looks into the future, which would then be "
         "wrong: leave out data.leak",
     )
@@ -178,6 +179,7 @@ def _told(act: Act, rows: dict[Span, list[int]], dataset: Dataset) -> str:
 
 def _put_together(dataset: Dataset, made: dict[int, _Stressed], notes: tuple[str, ...]) -> Dataset:
     paths, truth = list(dataset.paths), list(dataset.truth or ())
+    extra = {name: list(columns) for name, columns in dataset.extra.items()}
     splits = {name: list(spans) for name, spans in dataset.splits.items()}
     for index, stressed in made.items():
         paths[index], left = stressed.finished()
@@ -189,12 +191,15 @@ def _put_together(dataset: Dataset, made: dict[int, _Stressed], notes: tuple[str
                 if span.path == index:
                     start, stop = (edge - int(before[edge]) for edge in span[1:])
                     spans[place] = Span(index, start, stop)
+        for columns in extra.values():
+            columns[index] = columns[index][left]
         if truth:
             truth[index] = _rows_of(truth[index], left)
     return replace(
         dataset,
         paths=tuple(paths),
         splits={name: tuple(spans) for name, spans in splits.items()},
+        extra=extra,
         truth=tuple(truth) if dataset.truth is not None else None,
         notes=(*dataset.notes, *notes),
         origin=dataset.origin or dataset,

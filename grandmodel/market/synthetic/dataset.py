@@ -101,12 +101,17 @@ def path_names(config: SyntheticConfig) -> list[tuple[str, str, int]]:
     return out
 
 
+def world_words(config: SyntheticConfig) -> str:
+    """Say in one line what the world is."""
+    words = WORLDS[config.world].about
+    return words if isinstance(words, str) else words(config)
+
+
 def about(config: SyntheticConfig) -> str:
     """Say in one line what the market is and how much of it is drawn."""
-    told = WORLDS[config.world].about
     return (
-        f"synthetic {config.world}{'' if told is None else f' ({told(config)})'}, data.seed "
-        f"{config.seed}: {config.train_bars:,} training bars, {config.validation_paths} x "
+        f"synthetic {config.world} ({world_words(config)}), data.seed {config.seed}: "
+        f"{config.train_bars:,} training bars, {config.validation_paths} x "
         f"{config.validation_bars:,} for validation, {config.test_paths} x {config.test_bars:,} "
         "for test"
     )

@@ -73,7 +73,7 @@ class World:
     draw: Callable[..., Drawn]
     minutes: int = 30  # of a bar on the decision clock
     finest_minutes: int = 5  # of a finer bar, read where `Drawn.finest` is given
-    about: Callable[[SyntheticConfig], str] | None = None  # what it is, in one line
+    about: str | Callable[[SyntheticConfig], str] = ""  # what it is, in one line
     watches: bool = False
 
 

@@ -17,16 +17,45 @@ from grandmodel.market.synthetic.synergies import draw_synergy_world
 from grandmodel.market.synthetic.world import World
 
 WORLDS: dict[str, World] = {
-    "regimes": World(draw_regime_world),
-    "half_cost": World(draw_regime_world),
-    "textured": World(draw_textured_world),
-    "random_walk": World(draw_regime_world),
+    "regimes": World(
+        draw_regime_world,
+        about="four hidden regimes: drift up, drift down, sideways, volatile",
+    ),
+    "half_cost": World(
+        draw_regime_world,
+        about="the regimes with a drift of half the costs: the right answer is flat",
+    ),
+    "textured": World(
+        draw_textured_world,
+        about="the regimes with volatility clusters, the shape of the day and volume",
+    ),
+    "random_walk": World(
+        draw_regime_world,
+        about="normal moves without drift: nothing to learn",
+    ),
     "gbm": World(draw_gbm, about=about_gbm),
     "garch": World(draw_garch, about=about_garch),
     "jumps": World(draw_jumps, about=about_jumps),
-    "synergies": World(draw_synergy_world, watches=True),
-    "gaps": World(draw_gap_world, minutes=GAP_MINUTES),
-    "realistic": World(draw_textured_world),
-    "flips": World(draw_flips),
-    "nodes": World(draw_nodes),
+    "synergies": World(
+        draw_synergy_world,
+        watches=True,
+        about="drift only after synergies",
+    ),
+    "gaps": World(
+        draw_gap_world,
+        minutes=GAP_MINUTES,
+        about="five-minute bars whose price some gaps draw and others do not; synergies tell which",
+    ),
+    "realistic": World(
+        draw_textured_world,
+        about="the textured world with so little drift that a filter makes a Sharpe of 1.5",
+    ),
+    "flips": World(
+        draw_flips,
+        about="momentum goes on in one hidden regime, turns back in the other; volume tells which",
+    ),
+    "nodes": World(
+        draw_nodes,
+        about="price turns back at hidden levels at which little is traded",
+    ),
 }
