@@ -43,16 +43,16 @@ class FlipsConfig:
 class NodesConfig:
     """Settings of the world `nodes` (`data.nodes.*`)."""
 
-    drift_bp: float = 2.0  # largest expected return per bar towards the mean, near a level
-    away_bp: float = 0.8  # largest expected return per bar away from the mean, elsewhere
-    spacing_bp: float = 80.0  # mean distance of two levels
+    drift_bp: float = 2.5  # largest expected return per bar towards the mean, near a level
+    away_bp: float = 0.5  # largest expected return per bar away from the mean, elsewhere
+    spacing_bp: float = 120.0  # mean distance of two levels
     jitter: float = 0.2  # how far a level may lie off its place, in distances
-    reach_bp: float = 32.0  # price turns back where a crossed level is nearer than this
+    reach_bp: float = 48.0  # price turns back where a crossed level is nearer than this
     thin_bp: float = 3.0  # bars that come nearer than this are thin
     thin_share: float = 0.01  # volume of a thin bar, as a share of the others'
     memory_bars: int = 46  # a level works so long after it was last traded through
-    mean_bars: float = 10.0  # 1 / weight of the newest close in the mean to which price returns
-    width_sds: float = 0.5  # distance from the mean that counts whole, in sds of a random walk's
+    mean_bars: float = 25.0  # 1 / weight of the newest close in the mean to which price returns
+    width_sds: float = 1.5  # distance from the mean that counts whole, in sds of a random walk's
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""
