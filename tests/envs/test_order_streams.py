@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiv
     max_examples=EXAMPLES,
     derandomize=True,
     deadline=None,
+    report_multiple_bugs=False,
     phases=[Phase.generate],  # the first stream that differs is told, which is small enough
     suppress_health_check=list(HealthCheck),
 )
@@ -39,6 +40,7 @@ def test_streams_agree_with_the_decimal_account(size, slippage, data):
     max_examples=6,
     derandomize=True,
     deadline=None,
+    report_multiple_bugs=False,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
