@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.ledger import Ledger
@@ -83,6 +84,16 @@ def test_agents_are_the_members_with_their_own_inputs_and_weights():
     assert alone.executor == "nwrqk"
     with pytest.raises(UserError, match="weights must name each of mlmi, nwrqk, regime once, was"):
         small().pettingzoo(weights={"mlmi": 1.0})
+
+
+def test_agents_of_the_user_s_own_are_found(tmp_path):
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    agent = {"name": "one", "members": {"only": {"inputs": ["momentum_20"]}}}
+    text = "# @package _global_\n" + OmegaConf.to_yaml({"agent": agent})
+    (folder / "one.yaml").write_text(text)
+    words = (f"hydra.searchpath=[file://{tmp_path}]", "agent=one")
+    assert make_env(*SMALL, *words).reset()[0].shape == (2 + 6 + 4,)
 
 
 def test_validation_runs_the_segments_of_the_judge():
