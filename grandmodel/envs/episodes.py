@@ -148,10 +148,10 @@ class Episodes:
     def told(self, result: StepResult) -> dict[str, NDArray[Any]]:
         """Return what infos say about the step, before episodes begin anew, [env] each."""
         return {
-            "equity": result.equity.numpy().copy(),
-            "position": result.executed.numpy().copy(),
-            "pnl_gross": result.pnl_gross.numpy().copy(),
-            "cost": result.cost.numpy().copy(),
+            "equity": result.equity.numpy(),
+            "position": result.executed.numpy(),
+            "pnl_gross": result.pnl_gross.numpy(),
+            "cost": result.cost.numpy(),
             "outcome": result.outcome.numpy().astype(np.int64),
             "ended": result.ended.numpy().astype(np.int64),
             "close_time_ns": self._close_time_ns[result.final.bar].numpy(),

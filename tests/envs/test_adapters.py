@@ -210,13 +210,17 @@ def test_vector_environment_keeps_its_shapes_and_gives_copies():
     assert seen.dtype == np.float32
     again, _ = env.reset(seed=1)
     assert np.array_equal(seen, again)
+    twin = market(GymVectorMarketEnv, n_envs=5)
+    twin.reset(seed=1)
     draw = np.random.default_rng(0)
     for _ in range(30):
-        seen, paid, terminated, truncated, info = env.step(draw.integers(0, 3, 5))
+        actions = draw.integers(0, 3, 5)
+        seen, paid, terminated, truncated, info = env.step(actions)
         assert paid.shape == terminated.shape == truncated.shape == (5,)
         assert ("final_obs" in info) == bool((terminated | truncated).any())
-        assert (info["equity"] > 0.0).all()
-        info["equity"][:] = -1.0  # the account does not notice
+        for values in (seen, info["equity"], info["position"], truncated):
+            values[...] = 0  # the account does not notice
+        assert np.array_equal(paid, twin.step(actions)[1])
     with pytest.raises(UserError, match="seed must be one integer"):
         env.reset(seed=[1, 2, 3, 4, 5])
     with pytest.raises(UserError, match="reset_mask"):
@@ -256,6 +260,22 @@ def test_only_the_executor_trades(rewards):
             assert infos[executor]["equity"] == told["equity"]
         assert env.step({}) == ({}, {}, {}, {}, {})
     assert 22 <= executors.count("a") <= 38  # three of four
+
+
+def test_a_seed_settles_the_executors_too():
+    pytest.importorskip("pettingzoo", reason="needs the package pettingzoo")
+    env = zoo(weights=(1.0, 1.0))
+
+    def executors(seed):
+        found = []
+        for again in (seed, *[None] * 19):
+            env.reset(seed=again)
+            found.append(env.executor)
+        return found
+
+    first = executors(3)
+    assert executors(4) != first
+    assert executors(3) == first
 
 
 def test_what_pettingzoo_refuses():
