@@ -196,18 +196,25 @@ def close_inside(
     # Losses: the stop, or the margin where its level is met first.
     stopped = worst <= stop
     stopped_at_open = (opened <= stop) & at_open
+    lost, lost_at, called, called_at_open = stopped, stop, None, None
     short_of = _short_of_margin(held, worst, terms)
-    share = 1.0 - terms.maintenance_margin * side
-    level = side * (-held.cash / (quantity * share))
-    called = short_of & ~stopped_at_open & ~(stopped & (stop >= level))
-    lost_at = torch.where(called, level, stop).minimum(first)
+    # Margins are called in one bar in a million; on a GPU the test itself would cost a wait.
+    if short_of.device.type != "cpu" or bool(short_of.any()):
+        share = 1.0 - terms.maintenance_margin * side
+        level = side * (-held.cash / (quantity * share))
+        called = short_of & ~stopped_at_open & ~(stopped & (stop >= level))
+        called_at_open = _short_of_margin(held, opened, terms)
+        lost, lost_at = stopped | short_of, torch.where(called, level, stop)
+    lost_at = lost_at.minimum(first)
     # Targets: at the open before anything happens in the bar, or within it unless a loss came.
     bid = opened - rows.half_spread if rows.half_spread is not None else opened
     taken_at_open = (bid >= target - execution.near) & at_open & ~stopped_at_open
-    taken_at_open = taken_at_open & ~_short_of_margin(held, opened, terms)
-    lost = (stopped | short_of) & ~taken_at_open
-    taken = execution.through(best - target) & at_open & ~lost & ~taken_at_open
-    code = stopped.to(torch.int8).masked_fill(called, Ended.LIQUIDATED)  # Ended.STOP
+    if called_at_open is not None:
+        taken_at_open = taken_at_open & ~called_at_open
+    taken = execution.through(best - target) & at_open & ~(lost | taken_at_open)
+    code = stopped.to(torch.int8)  # Ended.STOP
+    if called is not None:
+        code = code.masked_fill(called, Ended.LIQUIDATED)
     code = code.masked_fill(taken | taken_at_open, Ended.TARGET)
     at = torch.where(taken, target, torch.where(taken_at_open, opened, lost_at))
     assert rows.forced_cost is not None  # noqa: S101 - narrows the type
