@@ -85,6 +85,12 @@ def test_the_figures_of_the_day_hold() -> None:
     assert list(found.short) == pytest.approx([0.0, -2.0, -8.0])
 
 
+def test_figures_hold_from_midnight_on() -> None:
+    dated = replace(PERPETUAL, costs=({"valid_from": "2024-07-10", "funding_bps": 3.0},))
+    found = carry(at("2024-07-09 15:30", "2024-07-09 16:00", "2024-07-10 00:00"), dated)
+    assert list(found.long) == pytest.approx([0.0, 0.02, 0.06])
+
+
 def test_an_instrument_without_carry_has_none() -> None:
     found = carry(grid("2024-07-09", "2024-07-12", 30), Instrument(name="x"))
     assert found == (None, None, None)
