@@ -18,13 +18,15 @@ SMALLER = {
     "total_timesteps=500_000": "total_timesteps=1",
     "n_envs=64": "n_envs=4",
     "n_steps=64, batch_size=1024": "n_steps=16, batch_size=64, n_epochs=1",
+    "n_steps=64, batch_size=512": "n_steps=16, batch_size=48, n_epochs=1",
+    "(env, 8, base": "(env, 2, base",
     "num_envs=256": "num_envs=4",
     "range(1000)": "range(20)",
 }
 
 
 def test_every_kind_has_a_recipe_and_a_line_in_the_table() -> None:
-    assert set(RECIPES) == set(KINDS)
+    assert set(RECIPES) == {*KINDS, "supersuit"}
     for kind in KINDS:
         assert f"| `{kind}` |" in TEXT
 
@@ -34,10 +36,11 @@ def test_the_recipe_of_stable_baselines3_has_ten_lines() -> None:
     assert len([line for line in RECIPES["stable_baselines3"].splitlines() if line]) == 10
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "supersuit"])
 def test_recipes_run(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    if kind in ("pettingzoo", "stable_baselines3"):
-        pytest.importorskip(kind, reason=f"needs the package {kind}")
+    for package in ("pettingzoo", "stable_baselines3", "supersuit"):
+        if package == kind or f"import {package}" in RECIPES[kind]:
+            pytest.importorskip(package, reason=f"needs the package {package}")
     code = RECIPES[kind]
     for there, here in SMALLER.items():
         code = code.replace(there, here)
