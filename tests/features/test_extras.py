@@ -186,10 +186,12 @@ def test_the_spread_of_highs_and_lows_is_found_again(make_bars):
     assert found == pytest.approx(2.0 * half, rel=0.05)
     bars = make_bars(close, close * 1.0001, close * 0.9999, close)
     assert CorwinSchultz().over(bars).raw["corwin_schultz_20"][-1] < 4e-4
-    # a gap is no range: the same bars after a jump of a tenth
-    jump = close * np.where(np.arange(400) < 390, 1.0, 1.1)
-    bars = make_bars(jump, jump * (1.0 + half), jump * (1.0 - half), jump)
-    assert CorwinSchultz().over(bars).raw["corwin_schultz_20"][-1] == pytest.approx(0.01, rel=0.1)
+    # gaps are no range: stairs of 2 % whose bars close at their lows
+    stairs = 100.0 * 1.02 ** np.arange(40.0)
+    low = stairs * (1.0 - half)
+    bars = make_bars(stairs, stairs * (1.0 + half), low, low)
+    found = CorwinSchultz().over(bars).raw["corwin_schultz_20"][-1]
+    assert found == pytest.approx(2.0 * half, rel=0.05)
 
 
 def test_an_opening_gap_is_in_ranges_of_the_bars_before_it(random_bars):
