@@ -219,6 +219,17 @@ class Gaps:
         """Return the columns [bar], from nothing; `update` may go on from the last bar."""
         return self.with_events(bars)[0]
 
+    def following(
+        self,
+        opens: NDArray[np.float64],
+        high: NDArray[np.float64],
+        low: NDArray[np.float64],
+        close: NDArray[np.float64],
+    ) -> dict[str, NDArray[np.float64]]:
+        """Take the next bars, prices [bar] each; return their columns, as `update` would."""
+        result, _ = _run(opens, high, low, close, self._tick, *self._state)
+        return dict(zip(self.columns, result, strict=True))
+
     def update(self, bar: Bar) -> dict[str, float]:
         """Take the next bar; return its columns."""
         _step(bar.open, bar.high, bar.low, bar.close, self._tick, *self._state)

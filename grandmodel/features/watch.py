@@ -1,7 +1,5 @@
 """Watching bars for synergies as they close, while a path is still being drawn."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,31 +47,26 @@ class SynergyWatch:
             low: their lows, [fine bar].
             close: their closes, [fine bar].
         """
-        prices = [values.tolist() for values in (opens, high, low, close)]
-        strategic = self._strategic(prices[3][-1])
-        minutes = DECISION_MINUTES // len(close)
-        shown = 0
-        for number, bar in enumerate(zip(*prices, strict=True), start=1):
-            gap = self._gaps.update(_bar(bar, minutes))
-            last = number == len(close)
-            if not last and gap["fvg_mitigated_direction"] == 0.0:
-                continue  # the detector hears of nothing
+        strategic = self._strategic(float(close[-1]))
+        gaps = self._gaps.following(opens, high, low, close)
+        filled = gaps["fvg_mitigated_direction"]
+        minutes, last, shown = DECISION_MINUTES // len(close), len(close) - 1, 0
+        for number in (*np.flatnonzero(filled[:last]).tolist(), last):
             signals = GapSignals(
-                gap["fvg_mitigated_direction"], gap["fvg_mitigated_size"], gap["fvg_atr_14"], bar[3]
+                float(filled[number]),
+                float(gaps["fvg_mitigated_size"][number]),
+                float(gaps["fvg_atr_14"][number]),
+                float(close[number]),
             )
-            now = open_time_ns + number * minutes * MINUTE_NS
-            found = self._detector.update(now, strategic if last else None, signals)
+            now = int(open_time_ns) + (number + 1) * minutes * MINUTE_NS
+            found = self._detector.update(now, strategic if number == last else None, signals)
             shown = found.direction if found else shown
         return shown
 
     def _strategic(self, close: float) -> StrategicSignals:
-        bar = _bar((close, close, close, close), DECISION_MINUTES)
+        """Take a bar of the decision clock, of which its indicators read the close alone."""
+        bar = Bar(0, close, close, close, close, 0.0, 0, 0.0, 0, DECISION_MINUTES)
         mlmi, nwrqk = self._mlmi.update(bar), self._nwrqk.update(bar)
         return StrategicSignals(
             mlmi["mlmi_value"], mlmi["mlmi_signal"], nwrqk["nwrqk_signal"], nwrqk["nwrqk_slope"]
         )
-
-
-def _bar(prices: Sequence[float], minutes: int) -> Bar:
-    """Return what the watch's indicators read of a bar: its prices."""
-    return Bar(0, *prices, volume=0.0, day=0, hour=0.0, weekday=0, minutes=minutes)
