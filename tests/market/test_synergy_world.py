@@ -46,8 +46,9 @@ def draw(directions, bars=60, config=None):
 
 
 def test_drift_begins_after_the_bar_that_shows_it_and_adds_up():
-    told = draw({10: 1, 12: 1, 30: -1})
+    told = draw({0: 1, 10: 1, 12: 1, 30: -1})
     active = np.zeros(60)
+    active[[1, 2, 3]] = 1.0
     active[[11, 12]] = 1.0
     active[13] = 2.0
     active[[14, 15]] = 1.0
