@@ -95,12 +95,13 @@ def _rolls(bars: Bars, table: SessionTable) -> NDArray[np.bool_] | None:
     return _since_last(np.searchsorted(found, dates, side="right")) > 0
 
 
-def carry_facts(bars: Bars) -> dict[str, Any]:
+def carry_facts(bars: Bars, table: SessionTable | None = None) -> dict[str, Any]:
     """Return what records say: rolls with their rule, and what one unit held throughout pays.
 
-    Keys are left out where there is nothing to say.
+    Keys are left out where there is nothing to say; `table` is that of the bars, where it is
+    known.
     """
-    table = session_table(bars)
+    table = session_table(bars) if table is None else table
     found, facts = carry_of(bars, table), {}
     if found.rolls is not None:
         facts["roll_rule"] = _rule_words(bars)
@@ -113,9 +114,9 @@ def carry_facts(bars: Bars) -> dict[str, Any]:
     return facts
 
 
-def carry_words(bars: Bars) -> str | None:
+def carry_words(bars: Bars, table: SessionTable | None = None) -> str | None:
     """Return one sentence on what holding a position is charged, None where it is nothing."""
-    facts = carry_facts(bars)
+    facts = carry_facts(bars, table)
     parts = []
     if "rolls" in facts:
         listed = ", ".join(facts["rolls"][:SHOWN]) + (", ..." if facts["rolls"][SHOWN:] else "")

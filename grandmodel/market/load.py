@@ -73,7 +73,7 @@ def load_dataset(
         len(bars) > 0,
         f"{bars.source} holds less than one bar of {DECISION_MINUTES} minutes: give more bars",
     )
-    notes += [words for words in (carry_words(bars),) if words is not None]
+    notes += [words for words in (carry_words(bars, table),) if words is not None]
     start, stop = _usable(bars, table, config)
     _require_enough(bars, stop, min_bars, config)
     splits = _splits(table, start, stop, config.split, purge_bars, whole=whole)

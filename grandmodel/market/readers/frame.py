@@ -100,6 +100,7 @@ def bars_from_table(
         instrument=instrument,
         volume_kind=kind,
         adjustment=config.adjustment,
+        joined=None,
         source=where,
         reading=reading_of(table, config, sieve, labels),
     )

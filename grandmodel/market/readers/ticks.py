@@ -131,6 +131,7 @@ def bars_from_ticks(table: Table, config: DataConfig, instrument: Instrument) ->
         instrument=instrument,
         volume_kind=config.volume_kind or ("traded" if sized else "ticks"),
         adjustment=config.adjustment,
+        joined=None,
         source=table.source,
         reading=reading_of(table, config, sieve, labels, "open"),
     )
