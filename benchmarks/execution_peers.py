@@ -4,6 +4,7 @@ Wanted positions, stops and targets as in `env_throughput.py --full`, as far as 
 them: vectorbt simulates all accounts at once in compiled code, backtesting.py one account.
 """
 
+import os
 import time
 import warnings
 
@@ -60,6 +61,7 @@ def vectorbt_rate(tape, starts: np.ndarray, targets: np.ndarray, rounds: int) ->
 
 def backtesting_rate(tape, start: int, targets: np.ndarray, rounds: int) -> float:
     """Steps per second of a backtesting.py strategy, targets int64 [bar]."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # it would draw a bar of its progress
     from backtesting import Backtest, Strategy
 
     bars = len(targets)
