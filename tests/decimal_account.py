@@ -66,7 +66,8 @@ class DecimalAccount:
         target, before = self.allowed(order.target), self.equity
         self.paid, self.outcome, self.ended = ZERO, "NONE", "NONE"
         self.entered, self.rested_at = False, None
-        self.begin_session()
+        if self.now.session != self.eve.session:
+            self.session_equity = self.equity
         self.pay_carry()
         if target != self.position:
             margin_money = self.cash + self.quantity * self.fill_open() * self.rules.multiplier
@@ -109,10 +110,6 @@ class DecimalAccount:
             target = 0
         return 0 if self.bar == self.stop - 2 else target
 
-    def begin_session(self) -> None:
-        if self.now.session != self.eve.session:
-            self.session_equity = self.equity
-
     def pay_carry(self) -> None:
         if self.position == 0:
             return
@@ -143,18 +140,21 @@ class DecimalAccount:
         share = ONE if self.now.volume == 0 else min(abs(units) / self.now.volume, ONE)
         return self.rules.impact * share * share * self.now.open * self.rules.multiplier
 
-    def maker(self) -> Decimal:
+    def fee(self, name: str) -> Decimal:
         notional = self.now.open * self.rules.multiplier
-        return self.figure("commission") + self.figure("fee_bps") * BP * notional
+        return self.figure("commission") + self.figure(name) * BP * notional
+
+    def maker(self) -> Decimal:
+        return self.fee("maker_fee_bps")
 
     def taker(self, units: Decimal) -> Decimal:
         spread = (self.half_spread() + self.slip()) * self.rules.multiplier
-        return self.maker() + spread + self.impact(units)
+        return self.fee("fee_bps") + spread + self.impact(units)
 
     def forced(self, units: Decimal) -> Decimal:
         extra = self.rules.tick if self.rules.tick > 0 else self.slip()
         spread = (self.half_spread() + extra) * self.rules.multiplier
-        return self.maker() + spread + self.impact(units)
+        return self.fee("fee_bps") + spread + self.impact(units)
 
     # --- money
 

@@ -1,5 +1,6 @@
 """Tape rows and settings as decimals, for the account that all kernels are held to."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median_low
 from typing import NamedTuple
@@ -11,7 +12,9 @@ FIGURES = (
     "half_spread_bps",
     "slippage_ticks",
     "slippage_bps",
+    "maker_fee_bps",
 )
+BEGINNING, EPOCH = datetime.min, datetime(1970, 1, 1)  # UTC
 PRICES = ("open", "high", "low", "close")
 
 
@@ -78,12 +81,19 @@ def decimals(values) -> list[Decimal]:
 
 
 def figures_at(instrument, times_ns: list[int]) -> list[tuple[Decimal, ...]]:
-    """The costs that hold at each instant: of all that have begun, the last."""
-    entries = [
-        (entry.valid_from_ns, tuple(decimal(value) for value in entry.figures))
-        for entry in instrument.cost_schedule
-    ]
-    return [[held for begun, held in entries if begun <= time][-1] for time in times_ns]
+    """The costs that hold at each instant: a figure holds until a later entry gives another."""
+    held = {name: getattr(instrument, name) for name in FIGURES}
+    entries = [(BEGINNING, held)]
+    for entry in sorted(instrument.costs, key=lambda entry: entry.valid_from):
+        given = {name: getattr(entry, name) for name in FIGURES}
+        held = held | {name: value for name, value in given.items() if value is not None}
+        entries.append((datetime.fromisoformat(entry.valid_from), held))
+    told = []
+    for begun, figures in entries:
+        maker = figures["fee_bps"] if figures["maker_fee_bps"] is None else figures["maker_fee_bps"]
+        told.append((begun, tuple(map(decimal, (figures | {"maker_fee_bps": maker}).values()))))
+    moments = [EPOCH + timedelta(microseconds=time // 1000) for time in times_ns]
+    return [[held for begun, held in told if begun <= moment][-1] for moment in moments]
 
 
 def rows_of(tape) -> list[Row]:

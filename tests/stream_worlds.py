@@ -23,6 +23,7 @@ def facts(draw: st.DrawFn, grid: str) -> dict[str, Any]:
         "lot": draw(st.sampled_from([1.0, 0.1, 1e-3])),
         "commission": cost(2.25, 0.0035) * price / 1000,
         "fee_bps": cost(0.3, 10.0),
+        "maker_fee_bps": draw(st.sampled_from([None, 0.0, 2.0])),
         "half_spread_ticks": cost(0.5, 1.0) if tick else 0.0,
         "half_spread_bps": cost(0.5, 2.0),
         "slippage_ticks": cost(0.25, 2.0) if tick else 0.0,
@@ -33,7 +34,8 @@ def facts(draw: st.DrawFn, grid: str) -> dict[str, Any]:
     }
     if draw(st.booleans()):  # a change of costs in the middle of the tape
         later = {"valid_from": "1970-01-14", "fee_bps": 0.7, "half_spread_bps": 0.9}
-        told["costs"] = (later, {"valid_from": "1970-01-20", "slippage_bps": 1.1})
+        last = {"valid_from": "1970-01-20", "slippage_bps": 1.1, "maker_fee_bps": 0.2}
+        told["costs"] = (later, draw(st.sampled_from([last, last | {"maker_fee_bps": None}])))
     return told
 
 

@@ -14,7 +14,7 @@ from grandmodel.features.tape import Tape
 
 NEAR = 1e-6  # share of a tick by which prices on its grid may miss each other as floats
 WHOLE_LOTS = 1e-9  # lots by which a whole number of them may be missed as a float,
-MANY_LOTS = 1e-12  # and the share of their number
+MANY_LOTS = 1e-14  # and the share of their number
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from decimal_rows import Row, Rules
 
 D = Decimal
 # Per unit: as a maker 1; as a taker 1 + (0.5 + 1.0) x 2 = 4; forced 1 + (0.5 + 0.5) x 2 = 3.
-FIGURES = tuple(D(x) for x in (1, 0, 1, 0, 2, 0))
+FIGURES = tuple(D(x) for x in (1, 0, 1, 0, 2, 0, 0))
 RULES = Rules(
     capital=D(10_000),
     multiplier=D(2),

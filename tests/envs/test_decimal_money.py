@@ -1,12 +1,17 @@
 """The decimal account worked by hand, money and limits: every figure below is a literal."""
 
+from dataclasses import replace
+
 import pytest
 from decimal_account import DecimalAccount, Order
+from decimal_rows import figures_at
 from decimal_worlds import QUIET, RULES, D, buy, lived, row, sell
+
+from grandmodel.market.instruments import Instrument
 
 
 def test_costs_in_basis_points_volatility_and_scale():
-    figures = tuple(D(x) for x in (0, 1, 0, 2, 0, 3))
+    figures = tuple(D(x) for x in (0, 1, 0, 2, 0, 3, 1))
     bar = row(QUIET, figures=figures, spread_multiplier=D(4))
     # at 100: fee 1 bp, half spread 2 x 4 bp, slippage 3 bp: 12 bp of 10 x 200
     (told,) = lived([1], bar, tick=D(0))
@@ -19,6 +24,26 @@ def test_costs_in_basis_points_volatility_and_scale():
     # forced and without a tick: the slippage, 10 x 200 x (1 + 8 + 3) bp
     (told,) = lived([buy(stop=99)], bar._replace(low=D(99)), tick=D(0))
     assert told.cost == D("4.8")
+
+
+def test_orders_that_rest_may_pay_a_fee_of_their_own():
+    figures = tuple(D(x) for x in (0, 5, 0, 0, 0, 0, 2))  # 5 bp, resting 2 bp
+    bar = row((100, 102, 98, 101), figures=figures)
+    assert lived([1], bar)[0].cost == 1
+    assert lived([buy(limit=99)], bar)[0].cost == D("0.4")
+    assert lived([buy(take_profit=101)], bar)[0].cost == 1 + D("0.4")
+    assert lived([buy(stop=99)], bar)[0].cost == 1 + 1 + 10  # and a tick of 0.5 x 2
+
+
+def test_figures_hold_until_a_later_entry_gives_others():
+    later = ({"valid_from": "1970-01-02", "fee_bps": 3.0}, {"valid_from": "1970-01-03"})
+    instrument = Instrument(name="x", commission=1.5, fee_bps=2.0, costs=later)
+    day = 86_400 * 10**9
+    told = figures_at(instrument, [day - 1, day, 2 * day])
+    assert told[0] == (D("1.5"), 2, 0, 0, 0, 0, 2)
+    assert told[1] == told[2] == (D("1.5"), 3, 0, 0, 0, 0, 3)
+    own = figures_at(replace(instrument, maker_fee_bps=1.0), [0, day])
+    assert [figures[-1] for figures in own] == [1, 1]
 
 
 def test_carry_and_rolls_are_costs_of_the_held():
