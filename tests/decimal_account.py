@@ -46,7 +46,7 @@ class DecimalAccount:
         self.rows, self.rules = rows, rules
         self.bar, self.stop = start, len(rows) if stop is None else stop
         self.cash = self.equity = self.session_equity = rules.capital
-        self.quantity, self.bars_held = ZERO, 0
+        self.quantity, self.entry, self.bars_held = ZERO, ZERO, 0
         self.stop_price: Decimal | None = None
         self.target_price: Decimal | None = None
 
@@ -203,7 +203,7 @@ class DecimalAccount:
         else:
             cost = self.maker() if resting else self.taker(units)
             self.trade(side * units, price, cost)
-            self.entered, self.rested_at = True, price if resting else None
+            self.entered, self.entry, self.rested_at = True, price, price if resting else None
             self.stop_price, self.target_price = order.stop, order.take_profit
 
     def unit(self, price: Decimal) -> Decimal:

@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-from env_oracle import SlowAccount
 from env_worlds import PLAIN, doubles, hand_tape, random_tape, run, segment_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grandmodel.core.types import Segment
-from grandmodel.envs.config import EnvConfig
 from grandmodel.market.instruments import Instrument
 
 FOUR_BARS = [
@@ -185,59 +182,6 @@ def test_size_by_volatility():
     assert first.equity.item() == pytest.approx(101.0 + 5 * 2.0)
     (capped,) = run(segment_env(tape, size="vol_target", capital=101.0, vol_target=1.0), [1])
     assert capped.equity.item() == pytest.approx(101.0 + 10 * 2.0)  # initial margin 10 %
-
-
-@pytest.mark.parametrize(
-    ("edge", "size", "contracts"),
-    [("carry", "notional", 1.0), ("flat", "notional", 1.0), ("carry", "contracts", 300.0)],
-)
-def test_random_orders_against_the_slow_account(edge, size, contracts):
-    instrument = Instrument(
-        name="ref",
-        calendar="24/7",
-        tick=0.25,
-        multiplier=2.0,
-        commission=1.5,
-        fee_bps=0.3,
-        half_spread_ticks=0.5,
-        slippage_ticks=0.25,
-    )
-    tape = random_tape(420, 3, instrument, sd=6e-3, columns=False)
-    segments = [Segment(0, 140), Segment(140, 300), Segment(300, 420)]
-    config = {"edge": edge, "size": size, "contracts": contracts}
-    config |= {"max_hold_bars": 9, "episode_bars": 40, "capital": 100_000.0}
-    env = segment_env(tape, segments, copies=4, **config)
-    slow = [
-        SlowAccount(tape, EnvConfig(**config), segment.stop, segment.start)
-        for _ in range(4)
-        for segment in segments
-    ]
-    draw = torch.Generator().manual_seed(5)
-    liquidations = 0
-    for _ in range(env.starts.steps):
-        stay = torch.rand(12, generator=draw) < 0.7
-        targets = torch.where(
-            stay, env._account.state.position, torch.randint(-1, 2, (12,), generator=draw)
-        )
-        result = env.step(targets)
-        for index, account in enumerate(slow):
-            if account.bar >= account.stop - 1 or account.equity <= 0:
-                continue
-            want = account.step(int(targets[index]))
-            for name in ("equity", "cost", "pnl_gross"):
-                got = getattr(result, name)[index].item()
-                assert got == pytest.approx(want[name], abs=1e-6)
-            assert result.executed[index].item() == want["executed"]
-            assert result.liquidated[index].item() == want["liquidated"]
-            liquidations += want["liquidated"]
-            if account.equity <= 0:
-                continue
-            assert result.final.position[index].item() == want["position"]
-            assert result.final.bars_held[index].item() == want["bars_held"]
-            block = result.final.account[index].tolist()
-            assert block == pytest.approx(account.account_block(), abs=1e-4)
-    assert (liquidations > 0) == (size == "contracts")
-    assert torch.all(env._account.state.position == 0)
 
 
 @settings(max_examples=20, deadline=None)
