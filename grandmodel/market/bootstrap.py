@@ -58,7 +58,13 @@ class _Sessions(NamedTuple):
     usual: NDArray[np.bool_]  # ends no earlier in the day than most around it
 
     def where(self, which: NDArray) -> "_Sessions":
-        return _Sessions(*(values[which] for values in self))
+        return _Sessions(
+            self.date[which],
+            self.first[which],
+            self.stop[which],
+            self.before[which],
+            self.usual[which],
+        )
 
 
 def _zone(calendar: str) -> str:

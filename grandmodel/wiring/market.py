@@ -203,6 +203,10 @@ def read_dataset(
 
     data = config.data
     if data.kind == "bootstrap":
+        require(
+            data.path is not None,
+            "data.path is missing: data=bootstrap resamples a file, give data.path=FILE",
+        )
         data = replace(data, kind=NO_FILE)
     dataset = load_dataset(data, instrument, reader=read, **settings)
     if config.data.kind == "bootstrap":

@@ -54,6 +54,12 @@ def test_the_expected_simple_return_is_the_drift(world, drift_bp):
     assert abs(simple.mean() - drift_bp * BP) < 3.0 * error
 
 
+def test_jumps_that_rise_on_average_leave_the_expected_return_at_the_drift():
+    law = JumpConfig(every_bars=50.0, mean_bp=200.0, sd_bp=100.0)  # 4 bp a bar, taken off again
+    simple = np.expm1(log_returns(prices_of("jumps", jumps=law)))
+    assert abs(simple.mean()) < 3.0 * simple.std() / np.sqrt(BARS)
+
+
 def test_gbm_is_normal_with_the_given_sd_and_no_memory():
     returns = log_returns(prices_of("gbm", sd_bp=20.0))
     assert returns.std() == pytest.approx(20.0 * BP, rel=0.01)

@@ -112,7 +112,7 @@ def _markets_figure(markets: Sequence[ShownMarket], real: ShownMarket | None) ->
         column_titles=list(HEADINGS),
         horizontal_spacing=0.045,
         vertical_spacing=0.14 / rows,
-        shared_xaxes="columns",
+        shared_xaxes=True,
     )
     for row, market in enumerate(markets, start=1):
         bars = market.bars.slice(0, SHOWN_BARS)

@@ -13,6 +13,9 @@ from grandmodel.market.synthetic.texture import Texture
 
 SUB_STEPS = 30
 CHUNK_BARS = 8_192  # 2 MB of normals at a time stay in the cache
+FourPrices = tuple[
+    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
+]
 ShapeSteps = Callable[[NDArray[np.float64], slice], NDArray[np.float64]]
 
 
@@ -80,7 +83,7 @@ def walk_prices(
     name: str,
     start_price: float,
     shape: ShapeSteps | None = None,
-) -> tuple[NDArray[np.float64], ...]:
+) -> FourPrices:
     """Return open, high, low and close of bars whose log price takes SUB_STEPS normal steps each.
 
     Args:
