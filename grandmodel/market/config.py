@@ -170,6 +170,11 @@ class DataConfig:
             f"data.event_currencies={','.join(self.event_currencies)} is read with data.events "
             "only: give the calendar's file, or leave the key out",
         )
+        require(
+            self.kind != "bootstrap" or self.events is None,
+            "data.events belongs to the days of the file, and data=bootstrap puts its sessions on "
+            "others: leave it out",
+        )
         if self.timezone is not None:
             _require_zone(self.timezone)
 

@@ -20,7 +20,6 @@ from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
 from grandmodel.evaluation.ledger import Ledger
-from grandmodel.features.matrix import CONTEXT
 from grandmodel.systems.critic import union_spec
 from grandmodel.systems.team import member_spec
 from grandmodel.systems.weights import initial_shares
@@ -28,7 +27,13 @@ from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.system import fitted_reward, read_columns, with_leak, with_needed_features
+from grandmodel.wiring.system import (
+    fitted_reward,
+    read_columns,
+    team_context,
+    with_leak,
+    with_needed_features,
+)
 from grandmodel.wiring.trial import trial_of
 
 ENVIRONMENT_ID = "GrandModel/Market-v0"
@@ -251,7 +256,7 @@ def _team(config: TrainConfig) -> tuple[tuple[ObservationSpec, ...], tuple[float
     agent = with_leak(config)
     members = [agent.members[name] for name in agent.active_names]
     specs = tuple(
-        member_spec(name, member, config.network, CONTEXT)
+        member_spec(name, member, config.network, team_context(agent))
         for name, member in zip(agent.active_names, members, strict=True)
     )
     shares = initial_shares(agent.active_names, [member.initial_weight for member in members])

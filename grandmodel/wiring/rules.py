@@ -53,8 +53,10 @@ def check_whole_contracts(config: TrainConfig, instrument: Instrument) -> None:
 
 def check_contracts_have_prices(config: TrainConfig) -> None:
     """Refuse counting contracts at prices that were multiplied: their points pay nobody."""
+    data = config.data
+    by = "data=bootstrap" if data.kind == "bootstrap" else "data.adjustment=ratio"
     require(
-        config.env.size != "contracts" or config.data.adjustment != "ratio",
-        "env.size=contracts counts points of the real price, which data.adjustment=ratio has "
-        "multiplied: use env.size=notional, or bars that are not adjusted by ratio",
+        config.env.size != "contracts" or (data.kind != "bootstrap" and data.adjustment != "ratio"),
+        f"env.size=contracts counts points of the real price, which {by} has multiplied: use "
+        "env.size=notional, or bars that are not adjusted by ratio",
     )

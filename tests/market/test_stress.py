@@ -75,6 +75,31 @@ def test_the_clocks_agree(kind):
     assert len(found.paths[0].spread) == len(after)
 
 
+def test_finer_bars_after_the_last_close_change_nothing():
+    fine = bars_of(random_frame("2024-01-02", 1_200 * 6 + 2, 5), 5)
+    bars = resample(fine, 30)
+    assert len(bars) == 1_200  # the last two finer bars fill no half hour
+    splits = {**dataset_of().splits, "test": (Span(0, START, 1_200),)}
+    _, after, found = stressed(
+        "liquidity_drought", Dataset(paths=(MarketPath(bars, fine),), splits=splits)
+    )
+    for name in PRICES:
+        np.testing.assert_array_equal(getattr(bars, name), getattr(after, name))
+    assert bars.volume[-1] == after.volume[-1]
+    assert len(found.paths[0].finest) == 1_200 * 6
+
+
+def test_synergies_that_a_market_brings_stay():
+    config = SyntheticConfig(
+        world="gaps", warmup_bars=600, train_bars=1_000, validation_paths=1,
+        validation_bars=1_000, test_paths=1, test_bars=2_000,
+    )  # fmt: skip
+    dataset = make_dataset(config)
+    assert len(dataset.paths[-1].synergies.time_ns) > 0
+    after = lay_stress(dataset, parse_stress("flash_crash"))
+    assert after.paths[-1].synergies is dataset.paths[-1].synergies
+
+
 def test_a_flash_crash_falls_and_recovers_within_its_bar():
     before, after, _ = stressed({"kind": "flash_crash", "size": -0.2})
     assert after.low[ROW] == pytest.approx(0.8 * before.low[ROW])

@@ -96,6 +96,12 @@ def test_agents_of_the_user_s_own_are_found(tmp_path):
     assert make_env(*SMALL, *words).reset()[0].shape == (2 + 6 + 4,)
 
 
+def test_the_context_is_that_of_the_team():
+    market = open_market(*SMALL, "agent.context=[hour_sin]")
+    assert [spec.context for spec in market.specs] == [("hour_sin",)] * 3
+    assert market.gymnasium().reset()[0].shape == (2 * 11 + 1 + 4,)
+
+
 def test_validation_runs_the_segments_of_the_judge():
     market = small()
     segments = market.stage.segments("validation", 8)

@@ -22,6 +22,7 @@ FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
             ["env.size=contracts", "data=auto", "data.adjustment=ratio"],
             ("data.adjustment=ratio", "notional"),
         ),
+        (["env.size=contracts", "data=bootstrap"], ("data=bootstrap has multiplied", "notional")),
     ],
 )
 def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]) -> None:

@@ -97,3 +97,8 @@ def test_resampled_bars_can_be_stressed_too(file: Path) -> None:
     assert made.dataset.origin is not None
     assert made.dataset.origin.origin is None
     assert any("flash_crash" in note for note in made.dataset.notes)
+
+
+def test_resampled_sessions_have_no_economic_calendar(file: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.events belongs to the days of the file"):
+        stage("data=bootstrap", f"data.path={file}", "data.events=calendar.csv")

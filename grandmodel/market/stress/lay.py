@@ -28,7 +28,8 @@ class _Stressed:
 
     def __init__(self, path: MarketPath, on_defect: str) -> None:
         self.path, self.on_defect = path, on_defect
-        self.fine = path.finest or path.bars
+        # finer bars of a half hour that is not complete belong to no decision bar
+        self.fine = (path.finest or path.bars).between(None, int(path.bars.close_time_ns[-1]))
         self.columns = Columns(**{name: getattr(self.fine, name).copy() for name in COLUMNS})
         self.spread = np.ones(len(path.bars)) if path.spread is None else path.spread.copy()
         # row of the finest bars at which each decision bar begins, and the end
@@ -76,7 +77,8 @@ class _Stressed:
         else:
             bars, finest = _longer(fine, self.path.bars, self.begins[:-1]), fine
             finest = _kept(finest, np.repeat(left, np.diff(self.begins)))
-        return MarketPath(_kept(bars, left), finest, spread=self.spread[left]), left
+        kept = _kept(bars, left)
+        return MarketPath(kept, finest, self.path.synergies, self.spread[left]), left
 
 
 def _longer(fine: Bars, bars: Bars, begins: NDArray[np.int64]) -> Bars:
