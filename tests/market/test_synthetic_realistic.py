@@ -18,10 +18,10 @@ BARS_PER_DAY, DAYS_PER_YEAR = 46, 252
 def test_drift_is_its_own_and_everything_else_that_of_the_textured_world():
     config = SyntheticConfig(world="realistic", drift_bp=9.0)
     law, textured = law_of(config), law_of(SyntheticConfig(world="textured"))
-    np.testing.assert_allclose(law.drift / BP, [0.5, -0.5, 0.0, 0.0])
+    np.testing.assert_allclose(law.drift / BP, [0.57, -0.57, 0.0, 0.0])
     np.testing.assert_array_equal(law.sd, textured.sd)
     drawn = draw_textured_world(config, 5_000, "x")
-    assert set(np.unique(drawn.truth.drift_next / BP).round(9)) <= {-0.5, 0.0, 0.5}
+    assert set(np.unique(drawn.truth.drift_next / BP).round(9)) <= {-0.57, 0.0, 0.57}
     assert drawn.prices.volume.std() > 0.3 * drawn.prices.volume.mean()
     assert drawn.truth.sd_factor.std() > 0.3
 

@@ -9,7 +9,7 @@ from grandmodel.core.checks import require_between
 class RealisticConfig:
     """Settings of the world `realistic` (`data.realistic.*`)."""
 
-    drift_bp: float = 0.5  # expected simple return per bar in a trend
+    drift_bp: float = 0.57  # expected simple return per bar in a trend
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""
