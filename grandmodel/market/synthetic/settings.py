@@ -43,8 +43,8 @@ class FlipsConfig:
 class NodesConfig:
     """Settings of the world `nodes` (`data.nodes.*`)."""
 
-    drift_bp: float = 2.5  # largest expected return per bar towards the mean, near a level
-    away_bp: float = 1.0  # largest expected return per bar away from the mean, elsewhere
+    drift_bp: float = 3.2  # largest expected return per bar towards the mean, near a level
+    away_bp: float = 1.3  # largest expected return per bar away from the mean, elsewhere
     spacing_bp: float = 120.0  # mean distance of two levels
     jitter: float = 0.2  # how far a level may lie off its place, in distances
     reach_bp: float = 48.0  # price turns back where a crossed level is nearer than this
