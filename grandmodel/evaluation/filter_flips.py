@@ -10,14 +10,16 @@ from grandmodel.market.synthetic.world import PathTruth
 
 
 @njit(cache=True)
-def _filter(log_return, log_volume, numbers, leave, first, out):  # pragma: no cover - compiled
+def _filter(  # pragma: no cover - compiled
+    log_return, log_volume, known, numbers, leave, first, out
+):
     drift, sd, alpha, width, swell, noise = numbers
     against, momentum, lean = first, 0.0, 0.0
     for t in range(len(log_return)):
         odds = np.log(against) - np.log(1.0 - against)
         for side in (1.0, -1.0):  # how much worse each regime explains return and volume
             z = (log_return[t] - (np.log1p(side * drift * lean) - 0.5 * sd * sd)) / sd
-            v = (log_volume[t] - side * swell * abs(lean)) / noise
+            v = (log_volume[t] - side * swell * abs(lean)) / noise if known[t] else 0.0
             odds += 0.5 * side * (z * z + v * v)
         against = 1.0 / (1.0 + np.exp(-odds))
         against = against * (1.0 - leave[1]) + (1.0 - against) * leave[0]
@@ -29,14 +31,16 @@ def flips_filter(path: MarketPath, truth: PathTruth) -> NDArray[np.float64]:
     """Return the Bayes filter of the two regimes times what momentum foretells, float64 [bar].
 
     It knows the parameters; momentum it computes, the regime it infers from each bar's return
-    and volume.
+    and volume; a bar without volume (as stress may leave it) tells by its return alone.
 
     Source: `docs/definitions.md`, References on planted markets.
     """
     law: FlipsLaw = truth.law
     out = np.empty(len(path.bars.close))
     log_return = np.log(path.bars.close / path.bars.open)
-    log_volume = np.log(path.bars.volume / VOLUME)
+    known = path.bars.volume > 0.0
+    log_volume = np.log(np.where(known, path.bars.volume, VOLUME) / VOLUME)
     numbers = np.array([law.drift, law.sd, law.alpha, law.width, law.swell, law.noise])
-    _filter(log_return, log_volume, numbers, np.array(law.leave), law.first_unconfirmed, out)
+    leave = np.array(law.leave)
+    _filter(log_return, log_volume, known, numbers, leave, law.first_unconfirmed, out)
     return out

@@ -28,6 +28,7 @@ NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
         "callbacks.checkpoint_every_s",
         "callbacks.progress",
         "data.cache",
+        "data.events",  # the calendar enters by what is in it
         "data.path",  # the bars enter by their fingerprint
         "evaluation.references",
         "evaluation.report",

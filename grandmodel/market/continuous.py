@@ -154,12 +154,11 @@ def _by_volume(
     fronts = np.zeros(len(sessions), np.int64)
     for session in range(len(sessions)):
         fronts[session] = front
-        later = volume[front + 1 :, session]
+        alive = last[front + 1 :] > session
+        later = np.where(alive, volume[front + 1 :, session], -2.0)
         ended = session >= last[front]
-        if len(later) and (later.max() > volume[front, session] or ended):
-            alive = last[front + 1 :] > session
-            best = int(np.argmax(np.where(alive, later, -2.0)))
-            front += (1 + best) if alive.any() else 0
+        if alive.any() and (later.max() > volume[front, session] or ended):
+            front += 1 + int(np.argmax(later))
     return fronts
 
 

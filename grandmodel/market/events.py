@@ -64,9 +64,10 @@ def read_events(path: str, currencies: Sequence[str] = ()) -> Events:
     Raises:
         UserError: the file or a row of it cannot be read, or nothing is left of it.
     """
-    file = Path(path).expanduser()
+    file = Path(path)
     lines = csv.reader(io.StringIO(_text(file), newline=""))
-    places = _places(file, next(lines, []))
+    header, *rows = _rows(file, lines) or [(0, [])]
+    places = _places(file, header[1])
     wanted = {currency.upper() for currency in currencies}
     require(
         not wanted or "currency" in places,
@@ -74,7 +75,7 @@ def read_events(path: str, currencies: Sequence[str] = ()) -> Events:
         "key out",
     )
     found = []
-    for row in _rows(file, lines):
+    for row in rows:
         cells = {key: row[1][k].strip() if k < len(row[1]) else "" for key, k in places.items()}
         event = _event(f"{file}, line {row[0]}", cells)
         if not wanted or event[2] in wanted:
@@ -105,6 +106,7 @@ def event_notes(events: Events | None, bars: Bars) -> list[str]:
 
 def _text(file: Path) -> str:
     try:
+        file = file.expanduser()
         require(file.is_file(), f"data.events: there is no file {file}: check the name")
         size = file.stat().st_size
         require(
@@ -113,6 +115,8 @@ def _text(file: Path) -> str:
             "are read: cut it to the years of the bars",
         )
         return file.read_text(encoding="utf-8-sig")
+    except RuntimeError as error:  # a home folder that is not there
+        raise UserError(f"data.events: {file} cannot be looked at ({error}): check it") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"data.events: {file} cannot be read as UTF-8 text ({type(error).__name__}): save it "

@@ -147,7 +147,8 @@ def instrument_for(
 ) -> Instrument:
     """Find the instrument: the given name, else the prefix of the file's stem, else generic.
 
-    ``NQ_5m.parquet`` means NQ where an instrument of that name exists.
+    ``NQ_5m.parquet`` means NQ where an instrument of that name exists; of several the longest
+    name counts, so ``BTCUSDT_perp_1m.csv`` is the perpetual future.
 
     Args:
         name: name given by the user; None or ``auto`` where none was.
@@ -165,9 +166,14 @@ def instrument_for(
             "or take one of these",
         )
         return conf_dir_instruments[name]
-    prefix = re.split(r"[^A-Za-z0-9]", Path(path).stem)[0] if path is not None else ""
-    if prefix in conf_dir_instruments:
-        return conf_dir_instruments[prefix]
+    stem = Path(path).stem if path is not None else ""
+    fit = [
+        known
+        for known in conf_dir_instruments
+        if re.match(rf"{re.escape(known)}(?![A-Za-z0-9])", stem)
+    ]
+    if fit:
+        return conf_dir_instruments[max(fit, key=len)]
     return conf_dir_instruments.get(GENERIC, GENERIC_INSTRUMENT)
 
 

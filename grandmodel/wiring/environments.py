@@ -54,7 +54,7 @@ class OpenMarket:
     stage: Stage
     specs: tuple[ObservationSpec, ...]
     weights: tuple[float, ...]
-    _views: dict[str, MarketView] = field(default_factory=dict, repr=False)
+    _views: dict[ObservationSpec, MarketView] = field(default_factory=dict, repr=False)
 
     def gymnasium(
         self,
@@ -165,9 +165,9 @@ class OpenMarket:
         return found[member]
 
     def _view(self, spec: ObservationSpec) -> MarketView:
-        if spec.agent not in self._views:
-            self._views[spec.agent] = MarketView(self.stage.tape, spec)
-        return self._views[spec.agent]
+        if spec not in self._views:
+            self._views[spec] = MarketView(self.stage.tape, spec)
+        return self._views[spec]
 
     def _spans(self, split: str, kind: str, *, open_test: bool) -> list[Segment]:
         require_choice("split", split, SPLITS)

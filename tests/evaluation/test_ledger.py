@@ -70,6 +70,8 @@ def test_places_and_seed_are_no_part_of_a_trial():
     two = {"seed": 2, "data": {"kind": "csv", "path": "b.csv"}, "paths": {"output": "y"}}
     assert config_hash(one) == config_hash(two)
     assert config_hash(one) != config_hash({"data": {"kind": "parquet"}})
+    moved = [config_hash({"data": {"events": name}}) for name in ("a.csv", "b.csv")]
+    assert moved[0] == moved[1]  # the instrument's fingerprint holds what is in it
 
 
 def test_only_full_names_are_no_part_of_a_trial():

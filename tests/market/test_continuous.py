@@ -87,6 +87,19 @@ def test_volume_of_the_session_before_decides(tmp_path: Path, order: str) -> Non
     np.testing.assert_array_equal(bars.volume, np.repeat(volume, SLOW))
 
 
+def test_a_contract_that_ends_with_the_session_makes_room_for_none_with_less(tmp_path) -> None:
+    frame = pd.concat(
+        [
+            contract("ESH4", "2024-03-01", 6, [9] * 6, 0.0),
+            contract("ESM4", "2024-03-01", 2, [8, 12], 50.25),  # its bars end as it leads
+            contract("ESU4", "2024-03-01", 6, [1] * 6, 101.0),
+        ]
+    )
+    bars = read(frame, tmp_path)
+    assert bars.joined is not None
+    assert bars.joined.rolls == ()
+
+
 def test_the_calendar_takes_the_rule_of_the_instrument(tmp_path: Path) -> None:
     frame = pd.concat(
         [

@@ -78,6 +78,7 @@ def test_a_bad_row_is_refused_in_one_sentence(text, words, tmp_path):
         ("", "has no column time"),
         (b"time,importance\n\xff\xfe,high\n", "cannot be read as UTF-8"),
         ('time,importance\n"' + "x" * 200_000 + '",high\n', "is no row of CSV"),
+        ("time,importance," + "x" * 200_000 + "\n", "is no row of CSV"),
     ],
 )
 def test_a_file_that_is_no_calendar_is_refused(content, words, tmp_path):
@@ -86,6 +87,8 @@ def test_a_file_that_is_no_calendar_is_refused(content, words, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"data\.events: ~nobody-at-all/a.csv cannot be looked at"):
+        read_events("~nobody-at-all/a.csv")
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(UserError, match=r"data\.events: there is no file"):
             read_events(str(path))

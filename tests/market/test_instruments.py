@@ -50,6 +50,7 @@ def test_shipped_instruments() -> None:
         (None, "NQX_5m.csv", "generic"),
         (None, "my_NQ_5m.csv", "generic"),
         (None, "BTCUSDT-5m.csv", "BTCUSDT"),
+        (None, "BTCUSDT_perp_1m.csv", "BTCUSDT_perp"),
         (None, None, "generic"),
     ],
 )

@@ -1,5 +1,7 @@
 """World `flips`: its law, its bytes, and what its filter knows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,21 @@ def test_filter_follows_the_truth_sees_no_future_and_beats_blind_momentum():
     gain = (np.sign(found[:-1]) * ahead).mean()
     assert gain > 3 * abs((np.sign(blind) * ahead).mean())
     assert gain > 4 * ahead.std() / np.sqrt(len(ahead))
+
+
+def test_the_filter_goes_on_after_bars_without_volume():
+    dataset = make_dataset(
+        SyntheticConfig(
+            world="flips", train_bars=3_000, validation_paths=1, validation_bars=700, test_paths=1
+        )
+    )
+    path, truth = dataset.paths[0], dataset.truth[0]
+    volume = path.bars.volume.copy()
+    volume[1_000:1_010] = 0.0
+    found = FILTERS["flips"](replace(path, bars=replace(path.bars, volume=volume)), truth)
+    usual = FILTERS["flips"](path, truth)
+    np.testing.assert_array_equal(found[:1_000], usual[:1_000])
+    np.testing.assert_allclose(found[2_000:], usual[2_000:], atol=1e-9)
 
 
 @pytest.mark.parametrize(

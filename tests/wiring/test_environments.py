@@ -102,6 +102,19 @@ def test_the_context_is_that_of_the_team():
     assert market.gymnasium().reset()[0].shape == (2 * 11 + 1 + 4,)
 
 
+def test_a_member_may_bear_the_name_of_the_critic(tmp_path):
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    members = {"critic": {"inputs": ["momentum_20"]}, "other": {"inputs": ["mlmi_value"]}}
+    text = "# @package _global_\n" + OmegaConf.to_yaml(
+        {"agent": {"name": "two", "members": members}}
+    )
+    (folder / "two.yaml").write_text(text)
+    market = open_market(*SMALL, f"hydra.searchpath=[file://{tmp_path}]", "agent=two")
+    assert market.gymnasium(member="critic").reset()[0].shape == (2 + 6 + 4,)
+    assert market.gymnasium().reset()[0].shape == (2 * 2 + 6 + 4,)
+
+
 def test_validation_runs_the_segments_of_the_judge():
     market = small()
     segments = market.stage.segments("validation", 8)
