@@ -105,7 +105,7 @@ def read_markets(config: InspectConfig) -> tuple[ShownMarket, ShownMarket]:
         return ShownMarket(name, dataset.about or bars.source, bars, stylised(bars))
 
     settings = {"purge_bars": 0, "whole": True}
-    plain = replace(config.data, stress=None)
+    plain = replace(config.data, stress=None, events=None, event_currencies=[])
     file = read_dataset(replace(config, data=plain), **settings)
     drawn = read_dataset(replace(config, data=replace(plain, kind="bootstrap")), **settings)
     return shown("bootstrap", drawn), shown(file.instrument.name, file)

@@ -31,7 +31,9 @@ def test_the_page_holds_every_market_and_every_act(
 ) -> None:
     monkeypatch.setattr(worlds, "DRAWN_BARS", 1_500)
     monkeypatch.setattr(worlds, "WORLD_NAMES", ("regimes", "garch", "gaps"))
-    worlds.main([f"data.path={file}", f"out={tmp_path}"])
+    calendar = tmp_path / "events.csv"
+    calendar.write_text("time,importance\n2020-01-02T13:30:00Z,high\n")
+    worlds.main([f"data.path={file}", f"data.events={calendar}", f"out={tmp_path}"])
     page = (tmp_path / "worlds.html").read_text()
     facts = pd.read_parquet(tmp_path / "facts.parquet")
     assert list(facts["market"]) == ["regimes", "garch", "gaps", "bootstrap", "BTCUSDT"]
