@@ -272,6 +272,7 @@ def test_no_stress_changes_nothing():
         ({"kind": "gap_open", "at": 1.5}, "gap_open: at"),
         ({"kind": "flash_crash", "bars": 1.5}, "bars must be a whole number"),
         ({"kind": "flash_crash", "bars": 0}, "bars must be at least 1"),
+        ({"kind": "flash_crash", "times": float("inf")}, "times must be a whole number"),
         ({"kind": "flash_crash", "size": "big"}, "size must be a number"),
         ({"kind": "limit_halt", "absent": 1}, "absent must be true or false"),
         ({"kind": "liquidity_drought", "spread": -1.0}, "liquidity_drought: spread"),

@@ -109,7 +109,7 @@ def _as_kind_of(usual: Any, value: Any, name: str) -> Any:
         require(isinstance(value, bool), f"{name} must be true or false, was {value}")
         return value
     if isinstance(usual, int):
-        require(number and value == int(value), f"{name} must be a whole number, was {value}")
+        require(number and float(value).is_integer(), f"{name} must be a whole number, was {value}")
         return int(value)
     require(number, f"{name} must be a number, was {value}")
     return float(value)
