@@ -12,7 +12,7 @@ from grandmodel.decision.limits import limit_targets
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.fills import Wanted
 from grandmodel.envs.observation import account_block
-from grandmodel.envs.orders import Orders
+from grandmodel.envs.orders import Orders, sound_sizes
 from grandmodel.envs.peak import Peak, RunningPeak, WindowPeak
 from grandmodel.envs.reward import Reward, StepFacts
 from grandmodel.envs.simulator import Account
@@ -129,7 +129,7 @@ class MarketEnv:
             unit = self.tape.instrument.multiplier
             return Wanted(
                 allowed,
-                orders.size,
+                sound_sizes(orders.size),
                 None if orders.limit is None else orders.limit * unit,
                 _directed(orders.stop, allowed, unit, -torch.inf),
                 _directed(orders.take_profit, allowed, unit, torch.inf),

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from grandmodel.core.checks import UserError
+
 
 class Outcome(IntEnum):
     """What became of the entry order of a step; exits fill whole and have none."""
@@ -44,3 +46,20 @@ class Orders(NamedTuple):
     limit: Tensor | None = None  # float64 [env]: price of the entry, valid for one bar; nan: market
     stop: Tensor | None = None  # float64 [env]: price; nan: none
     take_profit: Tensor | None = None  # float64 [env]: price; nan: none
+
+
+def sound_sizes(size: Tensor | None) -> Tensor | None:
+    """Return the sizes of orders, float64 [env] or None.
+
+    Raises:
+        UserError: one is below 0, endless or no number: the account would be none afterwards.
+    """
+    if size is None:
+        return None
+    sound = (size >= 0.0) & (size < float("inf"))
+    if not bool(sound.all()):
+        raise UserError(
+            "Orders.size must hold finite fractions of the unit of at least 0, was "
+            f"{float(size[~sound][0])}"
+        )
+    return size

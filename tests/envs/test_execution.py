@@ -303,6 +303,13 @@ def test_a_lot_that_floats_cannot_hold():
     assert env.quantity.item() == pytest.approx(0.3)  # 0.3 / 0.1 is 2.9999999999999996
 
 
+@pytest.mark.parametrize("size", [float("nan"), float("inf"), -1.0])
+def test_a_size_that_is_none_is_refused_before_it_reaches_the_account(size):
+    env = segment_env(hand_tape([[100.0] * 4] * 4))
+    with pytest.raises(UserError, match=r"Orders\.size must hold finite fractions"):
+        env.step(sent(1, size=size))
+
+
 def test_a_size_is_a_fraction_of_the_unit_and_zero_is_refused():
     env = hand_env(1, STILL, STILL)
     assert env.step(sent(1, size=0.25)).outcome.item() == Outcome.FILLED
