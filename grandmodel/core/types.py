@@ -1,6 +1,7 @@
 """Small frozen types that travel between rooms, with the shape beside each field."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -18,6 +19,13 @@ class ObservationSpec:
     context: tuple[str, ...]  # columns read at the last bar
     modifiers: tuple[str, ...] = ()  # columns at the last bar that adjust the logits
     window_bars: int = 48
+
+
+class Stretch(NamedTuple):
+    """Tape rows that many windows share: what is computed once per row serves all of them."""
+
+    values: Tensor  # float32 [row, column], oldest first; runs of rows stand one after another
+    last: Tensor  # int64 [batch]: place in `values` of each window's last row
 
 
 @dataclass(frozen=True)

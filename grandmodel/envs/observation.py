@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grandmodel.core.types import ObservationSpec
+from grandmodel.core.types import ObservationSpec, Stretch
 from grandmodel.features.tape import Tape
 
 HELD_UNIT_BARS = 48.0
 HELD_LIMIT = 4.0
 DRAWDOWN_GAIN = 20.0
+STRETCH_MARGIN = 8  # rows before a window that convolutions of a few bars look back on
 
 
 def pooled_rows(values: Float[Tensor, "bar column"], bars: int) -> Float[Tensor, "bar pooled"]:
@@ -48,6 +49,8 @@ class MarketView:
         self._modifiers = tape.features[:, tape.column_indices(spec.modifiers)].contiguous()
         self._pooled: Tensor | None = None
         self._ages = torch.arange(1 - spec.window_bars, 1, device=tape.features.device)
+        self._reach = spec.window_bars + STRETCH_MARGIN - 1
+        self._back = torch.arange(-self._reach, 1, device=tape.features.device)
 
     def __len__(self) -> int:
         return self._window.shape[0]
@@ -59,22 +62,34 @@ class MarketView:
             self._pooled = pooled_rows(self._window, self.spec.window_bars)
         return self._pooled
 
-    def window(self, bar: Int[Tensor, " batch"], reads: str = "pooled") -> Tensor:
+    def window(self, bar: Int[Tensor, " batch"], reads: str = "pooled") -> Tensor | Stretch:
         """Return windows that end at rows `bar`.
 
         Args:
             bar: tape rows.
             reads: `pooled`: float32 [batch, 2 W], mean over the window then its last row;
-                `sequence`: float32 [batch, window_bars, W], oldest first.
+                `sequence`: float32 [batch, window_bars, W], oldest first;
+                `stretch`: the rows of all windows, each once, and where each window ends.
 
         Raises:
             ValueError: for another `reads`.
         """
         if reads == "pooled":
             return self.pooled.index_select(0, bar)
+        if reads == "stretch":
+            return self._stretch(bar)
         if reads != "sequence":
             raise ValueError(f"reads must be pooled or sequence, was {reads}")
         return self._window[(bar[:, None] + self._ages).clamp_min(0)]
+
+    def _stretch(self, bar: Int[Tensor, " batch"]) -> Stretch:
+        """Return each window's rows and a margin before them, every row once, in order."""
+        first = max(int(bar.min()) - self._reach, 0)
+        stop = int(bar.max()) + 1
+        needed = torch.zeros(stop - first, dtype=torch.bool, device=bar.device)
+        needed[(bar[:, None] - first + self._back).clamp_min(0)] = True
+        place = needed.cumsum(0) - 1
+        return Stretch(self._window[first:stop][needed], place[bar - first])
 
     def context(self, bar: Int[Tensor, " batch"]) -> Float[Tensor, "batch context"]:
         """Return the context columns at rows `bar`."""

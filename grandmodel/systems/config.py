@@ -10,6 +10,7 @@ from grandmodel.systems.modifiers import MODIFIERS
 
 ENSEMBLE_KINDS = ("record", "performance", "gradient", "fixed")
 CRITIC_VIEWS = ("state", "state_action", "own")
+LONGEST_REACH = 8  # bars before a window that a stretch of rows holds
 
 
 @dataclass(kw_only=True)
@@ -139,6 +140,37 @@ class TemporalConfig:
 
 
 @dataclass(kw_only=True)
+class ConvMemberConfig:
+    """One agent's view in `network=conv` (`network.conv.members.<name>`)."""
+
+    attention: list[float] | None = None
+    """Factor on each input at the start of training, in their order; equal where not given."""
+
+
+@dataclass(kw_only=True)
+class ConvConfig:
+    """Sizes of the convolutional trunks (`network.conv.*`)."""
+
+    channels: list[int] = field(default_factory=lambda: [32, 64])
+    kernel: int = 3
+    bins: int = 16
+    """Parts of the window whose averages go on."""
+    members: dict[str, ConvMemberConfig] = field(default_factory=dict)
+    """By agent name; an agent that is not named weighs its inputs equally."""
+
+    def __post_init__(self) -> None:
+        """Refuse empty layers and convolutions that reach back too far."""
+        _check_widths("network.conv.channels", self.channels)
+        _check_widths("network.conv.bins", [self.bins])
+        reach = len(self.channels) * (self.kernel - 1)
+        require(
+            self.kernel >= 1 and reach <= LONGEST_REACH,
+            f"network.conv.kernel must be at least 1, and {len(self.channels)} convolutions may "
+            f"reach back {LONGEST_REACH} bars together: lower it, was {self.kernel}",
+        )
+
+
+@dataclass(kw_only=True)
 class CriticConfig:
     """The value function (`network.critic.*`; `sees` follows `algorithm.critic_sees`)."""
 
@@ -166,11 +198,12 @@ class NetworkConfig:
     """Rate of the consistent dropout in the heads."""
     learn_temperature: bool = True
     temporal: TemporalConfig = field(default_factory=TemporalConfig)
+    conv: ConvConfig = field(default_factory=ConvConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
 
     def __post_init__(self) -> None:
         """Refuse values out of range, naming the key."""
-        require_choice("network.kind", self.kind, ("mlp", "temporal"))
+        require_choice("network.kind", self.kind, ("mlp", "temporal", "conv"))
         _check_widths("network.trunk", self.trunk)
         _check_widths("network.head", [self.head])
         require_between("network.dropout", self.dropout, 0.0, 1.0, closed="low")

@@ -12,11 +12,13 @@ from grandmodel.decision.pool import pool_logits
 from grandmodel.systems.blocks import BLOCK, MarketViewLike, blocked_embed
 from grandmodel.systems.config import (
     AgentConfig,
+    ConvMemberConfig,
     CriticConfig,
     MemberConfig,
     NetworkConfig,
     TemporalMemberConfig,
 )
+from grandmodel.systems.convolution import ConvTrunk
 from grandmodel.systems.critic import Critic, OwnCritics, build_critic
 from grandmodel.systems.head import HeadStack
 from grandmodel.systems.init import initialise
@@ -199,12 +201,15 @@ def build_team(
 
 
 def _build_policy(spec: ObservationSpec, member: MemberConfig, network: NetworkConfig) -> Policy:
-    trunk: MlpTrunk | TemporalTrunk
+    trunk: MlpTrunk | TemporalTrunk | ConvTrunk
     if network.kind == "temporal":
         own = network.temporal.members.get(spec.agent, TemporalMemberConfig())
         trunk = TemporalTrunk(
             spec, network.temporal, own, network.trunk, layer_norm=network.layer_norm
         )
+    elif network.kind == "conv":
+        view = network.conv.members.get(spec.agent, ConvMemberConfig())
+        trunk = ConvTrunk(spec, network.conv, view, network.trunk, layer_norm=network.layer_norm)
     else:
         trunk = MlpTrunk(spec, network.trunk, layer_norm=network.layer_norm)
     return Policy(
