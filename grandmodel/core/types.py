@@ -74,8 +74,9 @@ class Rollout:
 
     bar: Tensor  # int64 [time, env]
     account: Tensor  # float32 [time, env, 4]
-    action: Tensor  # int64 [time, env]: class index of the executor's sampled action
-    log_prob: Tensor  # float32 [time, env]
+    action: Tensor  # int64 [time, env]: class index of the executor's sampled action; of teams
+    # that vote [time, env, agent]: everybody's
+    log_prob: Tensor  # float32, as `action`
     executor: Tensor  # int64 [time, env]: agent index, or the number of agents for the pool
     reward: Tensor  # float32 [time, env]
     net: Tensor  # float32 [time, env]

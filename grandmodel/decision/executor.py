@@ -10,7 +10,8 @@ from torch import Tensor
 
 from grandmodel.core.checks import require_choice
 
-EXECUTOR_KINDS = ("episode", "step", "pool")
+EXECUTOR_KINDS = ("episode", "step", "pool", "votes")
+SHARED_KINDS = ("pool", "votes")  # every environment belongs to the whole team
 POOL_EVERY = 8
 REDRAW_PROBABILITY = 1.0 / 12.0
 
@@ -47,7 +48,7 @@ class Executors:
     ``episode``: an agent drawn with the initial weights keeps the environment until its episode
     ends; one environment in ``pool_every`` belongs to the pool. ``step``: an agent drawn with the
     present weights, redrawn with probability 1/12 per bar and when the position closes.
-    ``pool``: the pooled distribution acts everywhere.
+    ``pool``: the pooled distribution acts everywhere. ``votes``: everybody votes everywhere.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Executors:
         """Draw the first executors.
 
         Args:
-            kind: ``episode``, ``step`` or ``pool``.
+            kind: ``episode``, ``step``, ``pool`` or ``votes``.
             initial_weights: w0 of the active agents.
             n_envs: number of environments.
             generator: consumed by every draw, on the device of the environments.
@@ -77,7 +78,7 @@ class Executors:
         self.generator = generator
         self.redraw_probability = redraw_probability
         shown = pool_environments(n_envs, pool_every if kind == "episode" else 0)
-        self.is_pool = (shown | (kind == "pool")).to(generator.device)
+        self.is_pool = (shown | (kind in SHARED_KINDS)).to(generator.device)
         self.current = self._draw(self.initial_weights)
 
     def advance(
@@ -95,7 +96,7 @@ class Executors:
             closed: positions that closed or reversed with it (``step`` only).
             weights: the team's present weights (``step`` only).
         """
-        if self.kind == "pool":
+        if self.kind in SHARED_KINDS:
             return self.current
         if self.kind == "step":
             chance = torch.rand(

@@ -13,8 +13,8 @@ class Rows:
 
     bar: Tensor  # int64 [row]
     account: Tensor  # float32 [row, 4]
-    action: Tensor  # int64 [row]
-    log_prob: Tensor  # float32 [row], when collected
+    action: Tensor  # int64 [row], or [row, agent] where every agent acts
+    log_prob: Tensor  # float32, as `action`, when collected
     executor: Tensor  # int64 [row]
     environment: Tensor  # int64 [row]
     advantage: Tensor  # float32 [row]
@@ -23,6 +23,12 @@ class Rows:
 
     def __len__(self) -> int:
         return self.bar.shape[0]
+
+    def acted(self, learner: int) -> tuple[Tensor, Tensor]:
+        """Return a learner's actions and their log probabilities, [row] each."""
+        if self.action.dim() == 1:
+            return self.action, self.log_prob
+        return self.action[:, learner], self.log_prob[:, learner]
 
     def take(self, index: Tensor) -> "Rows":
         """Return the rows ``index``, int64 [taken], in that order."""
@@ -59,7 +65,13 @@ class Part:
 
 
 def gradient_steps(
-    batch: Batch, *, epochs: int, steps: int, parts: int, generator: torch.Generator
+    batch: Batch,
+    *,
+    epochs: int,
+    steps: int,
+    parts: int,
+    generator: torch.Generator,
+    whole: bool = False,
 ) -> Iterator[list[Part]]:
     """Yield the gradient steps of all epochs, each as its parts (gradient accumulation).
 
@@ -72,11 +84,14 @@ def gradient_steps(
         steps: gradient steps of one pass.
         parts: backward passes of one gradient step.
         generator: shuffles; a CPU generator.
+        whole: environments are dealt, with all of their rows in order: what neighbouring rows
+            share is then computed once.
     """
+    deal = _dealt_whole if whole else _dealt
     everything = torch.arange(len(batch.rows), device=batch.rows.bar.device)
     for _ in range(epochs):
-        policy = [_dealt(batch.rows, own, steps, generator) for own in batch.learner_rows]
-        critic = _dealt(batch.rows, everything, steps, generator)
+        policy = [deal(batch.rows, own, steps, generator) for own in batch.learner_rows]
+        critic = deal(batch.rows, everything, steps, generator)
         for step in range(steps):
             yield _parts([hands[step] for hands in policy], critic[step], parts)
 
@@ -84,6 +99,17 @@ def gradient_steps(
 def _dealt(rows: Rows, index: Tensor, hands: int, generator: torch.Generator) -> list[Rows]:
     order = torch.randperm(index.shape[0], generator=generator).to(index.device)
     return rows.take(index[order]).split(hands)
+
+
+def _dealt_whole(rows: Rows, index: Tensor, hands: int, generator: torch.Generator) -> list[Rows]:
+    environment = rows.environment[index]
+    count = int(rows.environment.max()) + 1
+    rank = torch.randperm(count, generator=generator).to(index.device)[environment]
+    order = torch.argsort(rank, stable=True)
+    cuts = torch.tensor_split(torch.arange(count), hands)
+    sizes = torch.bincount(rank, minlength=count)
+    lengths = [int(sizes[cut].sum()) for cut in cuts]
+    return [rows.take(part) for part in index[order].split(lengths)]
 
 
 def _parts(policy: list[Rows], critic: Rows, parts: int) -> list[Part]:

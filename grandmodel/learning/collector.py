@@ -5,12 +5,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from grandmodel.core.types import Observation, Rollout, StepResult
 from grandmodel.decision.executor import Executors, closed_positions
-from grandmodel.decision.pool import pool_log_probs, pool_logits
+from grandmodel.learning.choice import Chooser, ExecutorChooser, Orders
 from grandmodel.learning.seats import Seats
 
 _OBSERVATION = ("bar", "account", "position", "bars_held")
@@ -25,8 +24,8 @@ class Environments(Protocol):
         """Start all environments."""
         ...
 
-    def step(self, target: Tensor) -> StepResult:
-        """Advance all environments by one decision, int64 [env] in {-1, 0, 1}."""
+    def step(self, target: Orders) -> StepResult:
+        """Advance all environments by one decision: int64 [env] in {-1, 0, 1}, or orders."""
         ...
 
     def end_rollout(self) -> None:
@@ -55,6 +54,7 @@ class Collector:
         steps: decisions of each environment in one rollout.
         generator: draws actions and dropout masks, on the device of the environments.
         autocast: context of every forward pass, the same as in the update.
+        chooser: how logits become actions; None: the executor's sampled class is the position.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Collector:
         steps: int,
         generator: torch.Generator,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        chooser: Chooser | None = None,
     ) -> None:
         self.env = env
         self.seats = seats
@@ -73,7 +74,7 @@ class Collector:
         self.steps = steps
         self.generator = generator
         self.autocast = autocast
-        self._pool_rows = executors.is_pool.nonzero()[:, 0]
+        self.chooser = chooser or ExecutorChooser(seats.team, executors)
         self._seen = env.reset()
         self.sums: dict[str, Tensor] = {}
 
@@ -105,8 +106,8 @@ class Collector:
 
     def _step(self, act: Callable[[Observation], Tensor], rows: dict[str, list[Tensor]]) -> None:
         seen, executor = self._seen, self.executors.current
-        action, log_prob = self._choose(act(seen), executor)
-        result = self.env.step(action - 1)
+        chosen = self.chooser(act(seen), seen, self.generator)
+        result = self.env.step(chosen.orders)
         done = result.terminated | result.truncated
         closed = closed_positions(seen.position, result.observation.position)
         self.executors.advance(done, closed, self.seats.team.weights)
@@ -114,8 +115,8 @@ class Collector:
         row = {
             "bar": seen.bar,
             "account": seen.account,
-            "action": action,
-            "log_prob": log_prob,
+            "action": chosen.action,
+            "log_prob": chosen.log_prob,
             "executor": executor,
             "reward": result.reward,
             "net": result.terms.get("net_full_cost", result.net),
@@ -140,24 +141,6 @@ class Collector:
         rows = self.steps * self._seen.bar.shape[0]
         return {name: float(total) / rows for name, total in self.sums.items()}
 
-    def _choose(
-        self, logits: Float[Tensor, "env agent 3"], executor: Int[Tensor, " env"]
-    ) -> tuple[Int[Tensor, " env"], Float[Tensor, " env"]]:
-        """Sample the executor's action; the pool's own environments take its likeliest class."""
-        weights, mode = self.seats.team.weights, self.seats.team.pool
-        uniform = torch.rand(executor.shape[0], generator=self.generator, device=executor.device)
-        if self.executors.kind == "pool":
-            log_probs = pool_log_probs(logits, weights, mode)
-            return _sample(log_probs, uniform)
-        owner = executor.clamp_max(logits.shape[1] - 1)
-        own = logits.gather(1, owner[:, None, None].expand(-1, 1, logits.shape[2]))[:, 0]
-        action, log_prob = _sample(torch.log_softmax(own, dim=-1), uniform)
-        if self._pool_rows.numel() > 0:
-            pooled = pool_logits(logits[self._pool_rows], weights, mode)
-            action[self._pool_rows] = pooled.argmax(dim=-1)
-            log_prob[self._pool_rows] = 0.0
-        return action, log_prob
-
     def state_dict(self) -> dict[str, Any]:
         """Return everything from which :meth:`load_state_dict` continues bit for bit."""
         return {
@@ -174,12 +157,3 @@ class Collector:
         self.generator.set_state(state["generator"].cpu())
         device = self._seen.bar.device
         self._seen = Observation(**{name: state["seen"][name].to(device) for name in _OBSERVATION})
-
-
-def _sample(
-    log_probs: Float[Tensor, "env action"], uniform: Float[Tensor, " env"]
-) -> tuple[Int[Tensor, " env"], Float[Tensor, " env"]]:
-    """Draw from three classes by inversion; one uniform number per environment."""
-    edges = log_probs[:, :2].exp().cumsum(dim=-1)
-    action = (uniform[:, None] >= edges).sum(dim=-1)
-    return action, log_probs.gather(1, action[:, None])[:, 0]

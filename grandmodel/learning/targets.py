@@ -71,13 +71,13 @@ class Targets:
         statistics.add(_description(reward, target, advantage, coefficient))
         self.value_norm.update(target)
         executor = rollout.executor.flatten()
-        learner_rows = self._learner_rows(executor)
+        learner_rows = self._learner_rows(executor, voted=rollout.action.dim() == 3)
         n_envs = rollout.bar.shape[1]
         rows = Rows(
             bar=rollout.bar.flatten(),
             account=rollout.account.flatten(0, 1),
-            action=rollout.action.flatten(),
-            log_prob=rollout.log_prob.flatten(),
+            action=rollout.action.flatten(0, 1),
+            log_prob=rollout.log_prob.flatten(0, 1),
             executor=executor,
             environment=torch.arange(executor.shape[0], device=executor.device) % n_envs,
             advantage=self._scaled_advantage(advantage.flatten(), learner_rows),
@@ -140,9 +140,12 @@ class Targets:
         following = returns.next_values(value, flat[size : size + n_envs], final, cut)
         return value, following
 
-    def _learner_rows(self, executor: Int[Tensor, " row"]) -> tuple[Tensor, ...]:
+    def _learner_rows(self, executor: Int[Tensor, " row"], voted: bool) -> tuple[Tensor, ...]:
+        everything = torch.arange(executor.shape[0], device=executor.device)
         if self.pooled:
-            return (torch.arange(executor.shape[0], device=executor.device),)
+            return (everything,)
+        if voted:
+            return (everything,) * self.seats.team.n_agents
         return tuple(
             (executor == agent).nonzero()[:, 0] for agent in range(self.seats.team.n_agents)
         )

@@ -1,8 +1,9 @@
 """Multi-agent PPO: one clipped policy loss per agent, one critic for all of them.
 
-An agent learns from the environments that it executed and from no others; the critic learns
-from all. Source: `docs/definitions.md`, Training loop. Yu et al. 2022, "The surprising
-effectiveness of PPO in cooperative multi-agent games".
+An agent learns from the environments in which it acted: those that it executed and no others, or
+all of them where the team votes. The critic learns from all. Source: `docs/definitions.md`,
+Training loop. Yu et al. 2022, "The surprising effectiveness of PPO in cooperative multi-agent
+games".
 """
 
 from collections.abc import Iterator
@@ -101,15 +102,16 @@ class Mappo:
     ) -> Float[Tensor, ""]:
         config = self.config
         log_probs = self._log_probs(batch, learner, rows)
-        log_prob = log_probs.gather(1, rows.action[:, None])[:, 0]
+        action, collected = rows.acted(learner)
+        log_prob = log_probs.gather(1, action[:, None])[:, 0]
         advantage = rows.advantage
         if config.normalise_advantages == "per_minibatch":
             advantage = returns.standardise(advantage)
-        ratio = losses.probability_ratio(log_prob, rows.log_prob)
+        ratio = losses.probability_ratio(log_prob, collected)
         surrogate = losses.clipped_surrogate(ratio, advantage, config.clip_ratio).mean()
         entropy = losses.entropy(log_probs).mean()
         with torch.no_grad():
-            divergence = losses.k3_divergence(log_prob, rows.log_prob).mean()
+            divergence = losses.k3_divergence(log_prob, collected).mean()
             self._divergence[learner] = self._divergence[learner] + share * divergence
             self._note(
                 learner,
