@@ -83,13 +83,18 @@ class MarketView:
         return self._window[(bar[:, None] + self._ages).clamp_min(0)]
 
     def _stretch(self, bar: Int[Tensor, " batch"]) -> Stretch:
-        """Return each window's rows and a margin before them, every row once, in order."""
-        first = max(int(bar.min()) - self._reach, 0)
-        stop = int(bar.max()) + 1
+        """Return each window's rows and a margin before them, every row once, in order.
+
+        Rows before the first count as zero.
+        """
+        first, stop = int(bar.min()) - self._reach, int(bar.max()) + 1
         needed = torch.zeros(stop - first, dtype=torch.bool, device=bar.device)
-        needed[(bar[:, None] - first + self._back).clamp_min(0)] = True
+        needed[bar[:, None] - first + self._back] = True
         place = needed.cumsum(0) - 1
-        return Stretch(self._window[first:stop][needed], place[bar - first])
+        rows = self._window[max(first, 0) : stop]
+        if first < 0:
+            rows = torch.cat([rows.new_zeros(-first, rows.shape[1]), rows])
+        return Stretch(rows[needed], place[bar - first])
 
     def context(self, bar: Int[Tensor, " batch"]) -> Float[Tensor, "batch context"]:
         """Return the context columns at rows `bar`."""

@@ -7,6 +7,7 @@ from grandmodel.core.checks import require, require_between, require_choice
 from grandmodel.learning.risk import RiskConfig
 from grandmodel.systems.config import CRITIC_VIEWS
 
+DEALS = ("rows", "environments")
 NORMALISATIONS = ("per_batch", "per_agent", "per_minibatch", "off")
 VALUE_LOSSES = ("huber", "mse")
 
@@ -47,6 +48,8 @@ class AlgorithmConfig:
         rollout_steps: steps of each environment in one rollout.
         epochs: passes over a rollout.
         minibatch: rows of one gradient step, over all agents.
+        deal: what is shuffled into minibatches: single ``rows``, or ``environments`` with all of
+            their rows in order, so that networks that share work between neighbours can.
         accumulate: parts into which a minibatch is cut; their gradients are added.
         clip_ratio: half width of the interval in which the probability ratio earns.
         actor_lr: learning rate of the agents at the start.
@@ -76,6 +79,7 @@ class AlgorithmConfig:
     rollout_steps: int = 64
     epochs: int = 4
     minibatch: int = 4096
+    deal: str = "rows"
     accumulate: int = 1
     clip_ratio: float = 0.2
     actor_lr: float = 1e-3
@@ -101,6 +105,7 @@ class AlgorithmConfig:
         """Refuse values outside their ranges."""
         require_choice("algorithm.name", self.name, ("mappo",))
         require_choice("algorithm.normalise_advantages", self.normalise_advantages, NORMALISATIONS)
+        require_choice("algorithm.deal", self.deal, DEALS)
         require_choice("algorithm.value_loss", self.value_loss, VALUE_LOSSES)
         require_choice("algorithm.critic_sees", self.critic_sees, CRITIC_VIEWS)
         require_between("algorithm.gamma", self.gamma, 0.0, 1.0, closed="both")

@@ -7,12 +7,19 @@ from grandmodel.decision.executor import POOL_EVERY, Executors
 from grandmodel.envs.observation import MarketView
 from grandmodel.features.tape import Tape
 from grandmodel.learning.algorithms.mappo import Mappo
+from grandmodel.learning.choice import VotesChooser
 from grandmodel.learning.collector import Collector, Environments
 from grandmodel.learning.config import AlgorithmConfig
 from grandmodel.learning.risk import RiskTerm
 from grandmodel.learning.seats import Seats
 from grandmodel.learning.value_norm import ValueNorm
 from grandmodel.systems.team import Team
+
+
+def first_vote(votes, seen):
+    """Send the first agent's vote as the position wanted."""
+    del seen
+    return votes[:, 0] - 1
 
 
 def assemble(
@@ -34,7 +41,7 @@ def assemble(
         env: environments on ``tape``, ``config.environments`` of them, on ``device``.
         tape: what agents and critic see, on ``device``.
         config: settings of the algorithm.
-        executor: ``episode``, ``step`` or ``pool``.
+        executor: ``episode``, ``step`` or ``pool``; of ``votes`` the first agent's is sent.
         pool_every: one environment in this many belongs to the pool (``episode`` only).
         fixed_risk: constant c of the learner's reward x - c x^2; None follows the Sharpe ratio.
         seed: of the run; actions, executors and shuffles have streams of their own.
@@ -56,6 +63,7 @@ def assemble(
         executors,
         steps=config.rollout_steps,
         generator=torch_stream(seed, "actions", device),
+        chooser=VotesChooser(first_vote) if executor == "votes" else None,
     )
     learner = Mappo(
         seats,

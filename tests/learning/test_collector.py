@@ -13,8 +13,9 @@ def first_ratio(made, batch):
     for learner, rows in enumerate(batch.learner_rows):
         own = batch.rows.take(rows)
         log_probs = made.learner._log_probs(batch, learner, own)
-        log_prob = log_probs.gather(1, own.action[:, None])[:, 0]
-        ratios.append(probability_ratio(log_prob, own.log_prob))
+        action, collected = own.acted(learner)
+        log_prob = log_probs.gather(1, action[:, None])[:, 0]
+        ratios.append(probability_ratio(log_prob, collected))
     return torch.cat(ratios)
 
 
@@ -27,7 +28,7 @@ def trained(**given):
     return made
 
 
-@pytest.mark.parametrize("executor", ["episode", "step", "pool"])
+@pytest.mark.parametrize("executor", ["episode", "step", "pool", "votes"])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_ratio_is_one_before_the_first_step(executor, dropout):
     made = trained(executor=executor, dropout=dropout)
@@ -134,3 +135,43 @@ def test_state_round_trip_continues_bit_for_bit():
     for name in ("bar", "account", "action", "log_prob", "executor", "reward", "dropout"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
     assert not torch.equal(one.action, made.collector.collect().action)
+
+
+def test_every_agent_of_a_voting_team_learns_from_every_row():
+    made = world(executor="votes")
+    batch = made.learner.begin(made.collector.collect(), 0.0)
+    count = made.learner.config.rows
+    assert batch.rows.action.shape == batch.rows.log_prob.shape == (count, 2)
+    assert [len(rows) for rows in batch.learner_rows] == [count, count]
+
+
+def test_votes_are_drawn_from_each_agents_own_distribution():
+    made = trained(executor="votes")
+    rollout = made.collector.collect()
+    bar, account = rollout.bar.flatten(), rollout.account.flatten(0, 1)
+    for agent in range(2):
+        wanted = made.seats.log_probs(agent, bar, account, None).exp().mean(0)
+        drawn = torch.bincount(rollout.action[:, :, agent].flatten(), minlength=3) / len(bar)
+        assert (wanted - drawn).abs().max() < 0.05
+
+
+def test_a_voting_team_learns_whose_vote_counts():
+    made = world(executor="votes", entropy_start=0.01)
+    optimiser = made.learner.optimiser(fused=True)
+    reports = [made.update(optimiser, index / 40) for index in range(40)]
+    assert reports[-1]["entropy/seer"] < 0.5 * reports[0]["entropy/seer"]
+    assert reports[-1]["learner_reward"] > 0.8
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_dealing_environments_deals_every_row_once_and_in_order(network):
+    made = world(executor="votes", deal="environments", network=network)
+    batch = made.learner.begin(made.collector.collect(), 0.0)
+    steps = list(made.learner.gradient_steps(batch))
+    per_epoch = len(steps) // made.learner.config.epochs
+    seen = torch.cat([parts[0].critic.environment for parts in steps[:per_epoch]])
+    assert torch.equal(seen.bincount(), torch.full((64,), 16))
+    for (part,) in steps:
+        change = part.critic.environment.diff() != 0
+        assert int(change.sum()) + 1 == len(part.critic.environment.unique())
+    assert (first_ratio(made, batch) - 1.0).abs().max() < 1e-6

@@ -81,6 +81,7 @@ class Mappo:
             steps=config.minibatches,
             parts=config.accumulate,
             generator=self.generator,
+            whole=config.deal == "environments",
         )
 
     def losses(self, batch: Batch, part: Part) -> Iterator[Float[Tensor, ""]]:
