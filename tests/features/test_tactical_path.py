@@ -11,7 +11,7 @@ from grandmodel.market.calendar import session_table
 from grandmodel.market.instruments import Instrument
 
 MINUTE_NS = 60 * 10**9
-BARS = 12_000
+BARS = 60_000
 
 
 def walk(seed=0):
@@ -58,7 +58,7 @@ def test_every_column_is_there_finite_and_bounded(whole):
     assert whole.scaled["synergy_direction"].any()
 
 
-@pytest.mark.parametrize("cut", [9_001, 9_006, 9_011, 11_003])
+@pytest.mark.parametrize("cut", [49_201, 49_206, 49_211, 59_003])
 def test_a_bar_knows_nothing_of_what_follows_it(bars, whole, cut):
     found = features(bars.slice(0, cut))
     for name in TACTICAL_COLUMNS:
