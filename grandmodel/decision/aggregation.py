@@ -95,14 +95,14 @@ class Aggregation:
     def __call__(
         self,
         votes: Int[Tensor, "batch 3"],
-        probabilities: Float[Tensor, "batch 3 3"],
+        probabilities: Float[Tensor, "batch 3 3"] | None,
         context: VoteContext,
     ) -> Tally:
         """Return the order that the votes come to.
 
         Args:
             votes: class of each agent (fvg, momentum, entry): sampled or most probable.
-            probabilities: each agent's distribution; not read in training.
+            probabilities: each agent's distribution; may be None in training.
             context: momentum, synergy and position of each decision.
         """
         weights = torch.tensor(SYNERGY_WEIGHTS, dtype=torch.float64, device=votes.device)
@@ -123,10 +123,10 @@ class Aggregation:
         return _tally(direction, score, refusal, votes[:, ENTRY] == AGGRESSIVE, context.position)
 
     def _confidence(
-        self, votes: Int[Tensor, "batch 3"], probabilities: Float[Tensor, "batch 3 3"]
+        self, votes: Int[Tensor, "batch 3"], probabilities: Float[Tensor, "batch 3 3"] | None
     ) -> Float[Tensor, "batch 3"]:
         """Return the probability of each voted class, for entry that of not waiting."""
-        if self.training:
+        if self.training or probabilities is None:
             return torch.ones(votes.shape, dtype=torch.float64, device=votes.device)
         voted = probabilities.gather(2, votes[:, :, None])[:, :, 0].double()
         voted[:, ENTRY] = 1.0 - probabilities[:, ENTRY, WAIT].double()

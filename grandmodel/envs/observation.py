@@ -13,7 +13,6 @@ from grandmodel.features.tape import Tape
 HELD_UNIT_BARS = 48.0
 HELD_LIMIT = 4.0
 DRAWDOWN_GAIN = 20.0
-STRETCH_MARGIN = 8  # rows before a window that convolutions of a few bars look back on
 
 
 def pooled_rows(values: Float[Tensor, "bar column"], bars: int) -> Float[Tensor, "bar pooled"]:
@@ -49,8 +48,6 @@ class MarketView:
         self._modifiers = tape.features[:, tape.column_indices(spec.modifiers)].contiguous()
         self._pooled: Tensor | None = None
         self._ages = torch.arange(1 - spec.window_bars, 1, device=tape.features.device)
-        self._reach = spec.window_bars + STRETCH_MARGIN - 1
-        self._back = torch.arange(-self._reach, 1, device=tape.features.device)
 
     def __len__(self) -> int:
         return self._window.shape[0]
@@ -83,13 +80,13 @@ class MarketView:
         return self._window[(bar[:, None] + self._ages).clamp_min(0)]
 
     def _stretch(self, bar: Int[Tensor, " batch"]) -> Stretch:
-        """Return each window's rows and a margin before them, every row once, in order.
+        """Return the rows of all windows, every row once, in order.
 
         Rows before the first count as zero.
         """
-        first, stop = int(bar.min()) - self._reach, int(bar.max()) + 1
+        first, stop = int(bar.min()) + 1 - self.spec.window_bars, int(bar.max()) + 1
         needed = torch.zeros(stop - first, dtype=torch.bool, device=bar.device)
-        needed[bar[:, None] - first + self._back] = True
+        needed[bar[:, None] - first + self._ages] = True
         place = needed.cumsum(0) - 1
         rows = self._window[max(first, 0) : stop]
         if first < 0:

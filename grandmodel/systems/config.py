@@ -10,7 +10,6 @@ from grandmodel.systems.modifiers import MODIFIERS
 
 ENSEMBLE_KINDS = ("record", "performance", "gradient", "fixed")
 CRITIC_VIEWS = ("state", "state_action", "own")
-LONGEST_REACH = 8  # bars before a window that a stretch of rows holds
 
 
 @dataclass(kw_only=True)
@@ -159,15 +158,10 @@ class ConvConfig:
     """By agent name; an agent that is not named weighs its inputs equally."""
 
     def __post_init__(self) -> None:
-        """Refuse empty layers and convolutions that reach back too far."""
+        """Refuse empty layers."""
         _check_widths("network.conv.channels", self.channels)
         _check_widths("network.conv.bins", [self.bins])
-        reach = len(self.channels) * (self.kernel - 1)
-        require(
-            self.kernel >= 1 and reach <= LONGEST_REACH,
-            f"network.conv.kernel must be at least 1, and {len(self.channels)} convolutions may "
-            f"reach back {LONGEST_REACH} bars together: lower it, was {self.kernel}",
-        )
+        _check_widths("network.conv.kernel", [self.kernel])
 
 
 @dataclass(kw_only=True)

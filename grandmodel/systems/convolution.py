@@ -1,8 +1,8 @@
 """The trunk of `network=conv`: weighed columns, two convolutions, averages over time.
 
-A convolution looks at its own bar and those before it, so its value at a bar is the same in every
-window that holds the bar: it is computed once per bar and shared. Source: `docs/definitions.md`,
-Networks.
+A convolution looks at some neighbouring bars of the window and nothing beside them, so its value
+is the same in every window that holds those bars: it is computed once and shared. Source:
+`docs/definitions.md`, Networks.
 """
 
 import math
@@ -25,7 +25,7 @@ def averaging_bins(bars: int, bins: int) -> list[tuple[int, int]]:
 
 
 class ConvTrunk(Trunk):
-    """Columns x attention -> causal convolutions -> averages over 16 parts -> dense layers."""
+    """Columns x attention -> convolutions -> averages over parts of the window -> dense layers."""
 
     reads = "stretch"
 
@@ -48,7 +48,7 @@ class ConvTrunk(Trunk):
             layer_norm: whether those normalise.
 
         Raises:
-            UserError: as many attention weights as columns are needed.
+            UserError: another number of attention weights than of columns, or too short a window.
         """
         super().__init__()
         columns = len(spec.window)
@@ -63,9 +63,14 @@ class ConvTrunk(Trunk):
         self.convolutions = nn.ModuleList(
             nn.Conv1d(wide, narrow, sizes.kernel) for wide, narrow in pairwise(widths)
         )
-        self._past = sizes.kernel - 1
         self._bars = spec.window_bars
-        self._bins = averaging_bins(spec.window_bars, sizes.bins)
+        places = spec.window_bars - len(sizes.channels) * (sizes.kernel - 1)
+        require(
+            places >= sizes.bins,
+            f"network.conv leaves {places} of the {spec.window_bars} bars of a window, fewer than "
+            f"network.conv.bins={sizes.bins}: lower bins or kernel",
+        )
+        self._bins = averaging_bins(places, sizes.bins)
         inputs = sizes.channels[-1] * sizes.bins + len(spec.context)
         self.layers = mlp_layers([inputs, *hidden], layer_norm=layer_norm)
         self.width = hidden[-1]
@@ -76,12 +81,15 @@ class ConvTrunk(Trunk):
         """Return market features."""
         x = (window.values * self.attention).T[None]
         for convolution in self.convolutions:
-            x = torch.relu(convolution(F.pad(x, (self._past, 0))))
+            x = torch.relu(convolution(x))
         averages = self._averages(x, window.last)
         return self.layers(torch.cat((averages, context), dim=-1))
 
     def _averages(self, x: Float[Tensor, "1 channel row"], last: Tensor) -> Tensor:
-        """Return the mean of each part of each window, float32 [batch, part x channel]."""
+        """Return the mean of each part of each window, [batch, part x channel].
+
+        What the convolutions made of the rows r and following stands at r.
+        """
         out: list[Tensor] = [last] * len(self._bins)
         for width in sorted({stop - start for start, stop in self._bins}):
             running = F.avg_pool1d(x, width, stride=1)[0].T

@@ -5,7 +5,7 @@ import torch
 from env_worlds import doubles, random_tape
 
 from grandmodel.core.types import ObservationSpec
-from grandmodel.envs.observation import STRETCH_MARGIN, MarketView, account_block, pooled_rows
+from grandmodel.envs.observation import MarketView, account_block, pooled_rows
 
 COLUMNS = ("momentum_20", "raw_volatility_30")
 SPEC = ObservationSpec("a", COLUMNS, ("synergy_direction",), ("raw_volatility_30",))
@@ -69,7 +69,7 @@ def test_a_stretch_holds_every_row_of_its_windows_once():
     view = MarketView(random_tape(400), SPEC)
     bar = torch.tensor([300, 120, 121, 299, 120])
     values, last = view.window(bar, "stretch")
-    reach = SPEC.window_bars + STRETCH_MARGIN
+    reach = SPEC.window_bars
     for row, place in zip(bar.tolist(), last.tolist(), strict=True):
         wanted = view.window(torch.arange(row - reach + 1, row + 1), "sequence")[:, -1]
         assert torch.equal(values[place - reach + 1 : place + 1], wanted)

@@ -28,20 +28,20 @@ def market(rows=400, seed=1):
 
 
 def plain(trunk, values, last, context):
-    """The same layers on one window after another, with the bars before it in view."""
+    """The same layers on one window after another."""
     pool = nn.AdaptiveAvgPool1d(16)
     out = []
     for row, beside in zip(last.tolist(), context, strict=True):
-        x = (values[: row + 1] * trunk.attention).T[None]
+        x = (values[row - 59 : row + 1] * trunk.attention).T[None]
         for layer in trunk.convolutions:
-            x = torch.relu(layer(nn.functional.pad(x, (2, 0))))
-        features = pool(x[:, :, -60:]).transpose(1, 2).flatten()
+            x = torch.relu(layer(x))
+        features = pool(x).transpose(1, 2).flatten()
         out.append(trunk.layers(torch.cat((features, beside))))
     return torch.stack(out)
 
 
 def test_it_equals_the_plain_layers(trunk):
-    values, last = market(), torch.tensor([399, 67, 120, 121, 121])
+    values, last = market(), torch.tensor([399, 59, 120, 121, 121])
     context = torch.randn(5, len(CONTEXT))
     found = trunk(Stretch(values, last), context)
     torch.testing.assert_close(found, plain(trunk, values, last, context), atol=1e-5, rtol=1e-5)
@@ -57,13 +57,13 @@ def test_nothing_of_a_window_depends_on_later_rows(trunk):
     assert not torch.equal(before, trunk(Stretch(values, last), context))
 
 
-def test_a_window_reaches_back_sixty_four_rows(trunk):
+def test_a_window_is_sixty_rows_and_no_more(trunk):
     values, last = market(), torch.tensor([200])
     context = torch.zeros(1, len(CONTEXT))
     before = trunk(Stretch(values, last), context)
-    values[:137] += 5.0
+    values[:141] += 5.0
     assert torch.equal(before, trunk(Stretch(values, last), context))
-    values[137] += 5.0
+    values[141] += 5.0
     assert not torch.equal(before, trunk(Stretch(values, last), context))
 
 
@@ -90,6 +90,13 @@ def test_attention_of_another_width_is_refused():
         ConvTrunk(SPEC, ConvConfig(), ConvMemberConfig(attention=[1.0]), [256], layer_norm=False)
 
 
-def test_convolutions_that_reach_too_far_are_refused():
-    with pytest.raises(UserError, match=r"network\.conv\.kernel"):
-        ConvConfig(kernel=6)
+@pytest.mark.parametrize("given", [{"kernel": 24}, {"bins": 57}])
+def test_too_short_a_window_is_refused(given):
+    with pytest.raises(UserError, match=r"fewer than network\.conv\.bins"):
+        ConvTrunk(SPEC, ConvConfig(**given), ConvMemberConfig(), [256], layer_norm=False)
+
+
+@pytest.mark.parametrize("given", [{"kernel": 0}, {"bins": 0}, {"channels": []}])
+def test_empty_layers_are_refused(given):
+    with pytest.raises(UserError, match=r"network\.conv"):
+        ConvConfig(**given)

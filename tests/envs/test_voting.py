@@ -1,0 +1,88 @@
+"""From votes to orders: prices, sizes and what is read off the tape."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from env_worlds import hand_tape
+
+from grandmodel.core.checks import UserError
+from grandmodel.core.types import Observation
+from grandmodel.decision.aggregation import Aggregation, Vote
+from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.voting import DIRECTION, MOMENTUM, TYPES, VotedOrders
+
+CONFIG = EnvConfig(stop_atr=2.0, target_atr=3.0)
+COLUMNS = (MOMENTUM, DIRECTION, *TYPES)
+
+
+def tape_of(*rows):
+    """One bar for each (momentum, synergy direction, synergy type), close 100, ATR 4."""
+    bars = hand_tape([(100.0, 101.0, 99.0, 100.0)] * len(rows))
+    features = torch.zeros(len(rows), len(COLUMNS))
+    for row, (momentum, toward, kind) in enumerate(rows):
+        features[row, 0], features[row, 1] = momentum, toward
+        if kind:
+            features[row, 1 + kind] = 1.0
+    return replace(bars, columns=COLUMNS, features=features)
+
+
+def seen(count, position=0):
+    zeros = torch.zeros(count, dtype=torch.int64)
+    return Observation(torch.arange(count), torch.zeros(count, 4), zeros + position, zeros)
+
+
+def sure(votes, share=0.9):
+    out = torch.full((*votes.shape, 3), (1.0 - share) / 2.0)
+    return out.scatter(2, votes[:, :, None], share)
+
+
+def test_prices_of_a_long_and_a_short_entry():
+    voted = VotedOrders(tape_of((0.3, 0, 0), (-0.3, 0, 0)), CONFIG, Aggregation(training=True))
+    orders = voted(torch.tensor([[2, 2, 1], [0, 2, 2]]), seen(2))
+    assert orders.target.tolist() == [1, -1]
+    assert orders.limit[0] == 100.0
+    assert orders.limit[1].isnan()  # in a hurry: a market order
+    assert orders.stop.tolist() == [92.0, 108.0]
+    assert orders.take_profit.tolist() == [112.0, 88.0]
+    assert orders.size is None
+
+
+def test_without_a_known_range_there_is_no_bracket():
+    tape = replace(tape_of((0.3, 0, 0)), atr14=torch.zeros(1, dtype=torch.float64))
+    orders = VotedOrders(tape, CONFIG, Aggregation(training=True))(
+        torch.tensor([[2, 2, 1]]), seen(1)
+    )
+    assert orders.target.tolist() == [1]
+    assert orders.stop.isnan().all()
+    assert orders.take_profit.isnan().all()
+
+
+def test_size_follows_confidence():
+    voted = VotedOrders(tape_of((0.3, 0, 0)), CONFIG, Aggregation(0.5))
+    votes = torch.tensor([[2, 2, 2]])
+    bar, flat = torch.arange(1), torch.zeros(1, dtype=torch.int64)
+    for share, size in ((0.9, 1.1), (1.0, 1.3), (0.6, 0.8)):
+        found = voted.orders(voted.tally(votes, sure(votes, share), bar, flat), bar)
+        # entry's confidence is 1 - P_wait: 0.95, 1.0, 0.8
+        assert found.size.tolist() == pytest.approx([size])
+
+
+def test_synergies_and_momentum_come_from_the_bar():
+    tape = tape_of((0.3, 1, 3), (-0.3, -1, 1), (0.0, 0, 0))
+    voted = VotedOrders(tape, CONFIG, Aggregation(0.6))
+    votes = torch.tensor([[2, 0, 1]]).expand(3, -1)  # long, counter, execute
+    bar, flat = torch.arange(3), torch.zeros(3, dtype=torch.int64)
+    found = voted.tally(votes, sure(votes), bar, flat)
+    # TYPE_3 follows momentum's agent: short against the synergy; TYPE_1 with both votes long
+    assert found.direction.tolist() == [-1, 1, 1]
+    assert [Vote(v) for v in found.vote.tolist()] == [
+        Vote.REFUSED_AGAINST_SYNERGY,
+        Vote.ENTERED_LIMIT,
+        Vote.REFUSED_THRESHOLD,
+    ]
+
+
+def test_bars_without_the_columns_are_refused():
+    with pytest.raises(UserError, match="a voting team needs the column price_momentum_5"):
+        VotedOrders(hand_tape([(1.0, 1.0, 1.0, 1.0)]), CONFIG, Aggregation())
