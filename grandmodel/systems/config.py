@@ -6,6 +6,7 @@ from grandmodel.core.checks import require, require_between, require_choice, req
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.executor import EXECUTOR_KINDS
 from grandmodel.decision.pool import POOL_MODES
+from grandmodel.systems.head import TEMPERATURE_RANGE
 from grandmodel.systems.modifiers import MODIFIERS
 
 ENSEMBLE_KINDS = ("record", "performance", "gradient", "fixed")
@@ -17,19 +18,26 @@ class MemberConfig:
     """One agent of a team (`agent.members.<name>`)."""
 
     inputs: list[str] = field(default_factory=list)
-    """Columns read over the last 48 bars."""
+    """Columns read over the last `window_bars` bars."""
+    window_bars: int = 48
     context: list[str] = field(default_factory=list)
     """Columns read at the last bar by this agent alone, beside the team's context."""
     initial_weight: float | None = None
     """Share in the pool before training; shares of the active members are scaled to sum 1."""
     modifiers: list[str] = field(default_factory=list)
     """Adjustments of the logits, in the order given: volatility_factor, support_prior."""
+    temperature: float = 1.0
+    """Of the agent's distribution when training starts; it is learned from there."""
 
     def __post_init__(self) -> None:
-        """Refuse modifiers that are unknown or named twice, and non-positive weights."""
+        """Refuse modifiers that are unknown or named twice, and numbers out of range."""
         for name in self.modifiers:
             require_choice("agent.members.<name>.modifiers", name, tuple(MODIFIERS))
         require_distinct("agent.members.<name>.modifiers", self.modifiers)
+        _check_widths("agent.members.<name>.window_bars", [self.window_bars])
+        require_between(
+            "agent.members.<name>.temperature", self.temperature, *TEMPERATURE_RANGE, closed="both"
+        )
         if self.initial_weight is not None:
             key = "agent.members.<name>.initial_weight"
             require_between(key, self.initial_weight, 0.0, 1.0, closed="high")

@@ -48,17 +48,24 @@ class Head(nn.Module):
     """Trunk output and account -> hidden (LayerNorm, ReLU, dropout) -> logits / temperature."""
 
     def __init__(
-        self, trunk_width: int, hidden: int, *, layer_norm: bool, learn_temperature: bool
+        self,
+        trunk_width: int,
+        hidden: int,
+        *,
+        layer_norm: bool,
+        learn_temperature: bool,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.market = nn.Linear(trunk_width, hidden)
         self.account = nn.Linear(len(ACCOUNT_BLOCK), hidden, bias=False)
         self.norm = nn.LayerNorm(hidden) if layer_norm else nn.Identity()
         self.out = nn.Linear(hidden, len(CLASS_NAMES))
+        started = torch.full((1,), temperature)
         if learn_temperature:
-            self.temperature = nn.Parameter(torch.ones(1))
+            self.temperature = nn.Parameter(started)
         else:
-            self.register_buffer("temperature", torch.ones(1))
+            self.register_buffer("temperature", started)
 
     def forward(
         self,

@@ -29,6 +29,7 @@ class Policy(nn.Module):
         layer_norm: bool,
         learn_temperature: bool,
         modifiers: list[str],
+        temperature: float = 1.0,
     ) -> None:
         """Join a trunk and a head.
 
@@ -37,15 +38,20 @@ class Policy(nn.Module):
             trunk: sees the market alone.
             head: width of the hidden layer that joins the account.
             layer_norm: whether the head normalises its hidden layer.
-            learn_temperature: whether the temperature is a parameter or fixed at 1.
+            learn_temperature: whether the temperature is a parameter or fixed.
             modifiers: names of the logit modifiers.
+            temperature: its value before training.
         """
         super().__init__()
         self.spec = spec
         self.reads = trunk.reads
         self.trunk = trunk
         self.head = Head(
-            trunk.width, head, layer_norm=layer_norm, learn_temperature=learn_temperature
+            trunk.width,
+            head,
+            layer_norm=layer_norm,
+            learn_temperature=learn_temperature,
+            temperature=temperature,
         )
         self.modifiers = Modifiers(modifiers)
 

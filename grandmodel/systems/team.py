@@ -161,7 +161,8 @@ def member_spec(
         key = f"agent.members.{name}.inputs"
         require(inputs.count(column) == 1, f"{key} must name each column once, was {column} twice")
     shown = tuple(dict.fromkeys([*context, *member.context]))
-    return ObservationSpec(name, tuple(inputs), shown, modifier_columns(member.modifiers))
+    adjusted = modifier_columns(member.modifiers)
+    return ObservationSpec(name, tuple(inputs), shown, adjusted, member.window_bars)
 
 
 def build_team(
@@ -219,4 +220,5 @@ def _build_policy(spec: ObservationSpec, member: MemberConfig, network: NetworkC
         layer_norm=network.layer_norm,
         learn_temperature=network.learn_temperature,
         modifiers=member.modifiers,
+        temperature=member.temperature,
     )

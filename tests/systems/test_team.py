@@ -190,3 +190,16 @@ def test_critic_may_be_given_apart_from_the_network():
         agent_config(), NetworkConfig(), None, CONTEXT, torch.Generator().manual_seed(0)
     )
     assert team.critic.layers[0].out_features == 128
+
+
+def test_a_member_has_its_own_window_and_starting_temperature():
+    members = {"one": MemberConfig(inputs=["a"], window_bars=60, temperature=1.2)}
+    team = make_team(agent_config(members=members))
+    assert team.specs[0].window_bars == team.critic.spec.window_bars == 60
+    assert float(team.policies[0].head.temperature) == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("given", [{"temperature": 5.0}, {"window_bars": 0}])
+def test_a_members_numbers_out_of_range_are_refused(given):
+    with pytest.raises(UserError, match=r"agent\.members\.<name>\."):
+        MemberConfig(inputs=["a"], **given)
