@@ -5,7 +5,7 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from grandmodel.core.types import ObservationSpec
+from grandmodel.core.types import ObservationSpec, Stretch
 from grandmodel.systems.head import Head
 from grandmodel.systems.modifiers import Modifiers
 
@@ -62,13 +62,14 @@ class Policy(nn.Module):
 
     def embed(
         self,
-        window: Float[Tensor, "batch ..."],
+        window: Tensor | Stretch,
         context: Float[Tensor, "batch context"],
     ) -> Float[Tensor, "batch embedding"]:
         """Map market inputs to the market half of the head's hidden layer.
 
         Args:
-            window: [batch, 2W] where ``reads`` is ``pooled``, [batch, 48, W] for ``sequence``.
+            window: [batch, 2W] where ``reads`` is ``pooled``, [batch, 48, W] for ``sequence``,
+                shared rows for ``stretch``.
             context: context columns at the last bar.
         """
         return self.head.market(self.trunk(window, context))
@@ -92,7 +93,11 @@ class Policy(nn.Module):
         return raw if modifiers is None else self.modifiers(raw, modifiers)
 
     def forward(
-        self, window: Tensor, context: Tensor, account: Tensor, modifiers: Tensor | None = None
+        self,
+        window: Tensor | Stretch,
+        context: Tensor,
+        account: Tensor,
+        modifiers: Tensor | None = None,
     ) -> Float[Tensor, "batch 3"]:
         """Return logits from raw inputs, without dropout."""
         return self.logits(self.embed(window, context), account, modifiers)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grandmodel.core.checks import require
-from grandmodel.core.types import ObservationSpec
+from grandmodel.core.types import ObservationSpec, Stretch
 from grandmodel.decision.pool import pool_logits
 from grandmodel.systems.blocks import BLOCK, MarketViewLike, blocked_embed
 from grandmodel.systems.config import (
@@ -87,7 +87,7 @@ class Team(nn.Module):
         return HeadStack([policy.head for policy in self.policies])
 
     def embed_all(
-        self, windows: Sequence[Tensor], contexts: Sequence[Tensor]
+        self, windows: Sequence[Tensor | Stretch], contexts: Sequence[Tensor]
     ) -> list[Float[Tensor, "batch embedding"]]:
         """Embed each member's own window and context."""
         inputs = zip(self.policies, windows, contexts, strict=True)

@@ -1,0 +1,1 @@
+"""From a trained team to answers: decisions that explain themselves and fail closed."""
