@@ -52,6 +52,7 @@ class CallbacksConfig:
     progress: bool = True
     early_stopping_patience: int | None = None  # validations without a better one; null: never
     checkpoint_every_s: float = 10.0
+    monitor_updates: int = 20  # updates over which convergence and trends are told; 0: not at all
 
     def __post_init__(self) -> None:
         """Refuse patience below one validation and times that are negative or have no end."""
@@ -62,6 +63,11 @@ class CallbacksConfig:
         )
         every = self.checkpoint_every_s
         require_between("callbacks.checkpoint_every_s", every, 0.0, inf, closed="low")
+        updates = self.monitor_updates
+        require(
+            updates == 0 or updates >= 3,
+            f"callbacks.monitor_updates must be 0 or at least 3, was {updates}",
+        )
 
 
 @dataclass(kw_only=True)

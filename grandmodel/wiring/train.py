@@ -197,6 +197,7 @@ def _fit(
         devices=config.trainer.devices,
         precision=config.trainer.precision,
         checkpoint_seconds=config.callbacks.checkpoint_every_s,
+        monitor_updates=config.callbacks.monitor_updates,
         progress=config.callbacks.progress,
         console=console,
     )

@@ -30,6 +30,7 @@ from grandmodel.learning.lightning.callbacks import (
 )
 from grandmodel.learning.lightning.datamodule import RolloutDataModule
 from grandmodel.learning.lightning.module import MappoModule
+from grandmodel.learning.lightning.monitor import TrainingMonitor
 from grandmodel.learning.lightning.progress import ProgressBar
 from grandmodel.learning.lightning.state import Row, TrainingState, Validations
 
@@ -54,6 +55,7 @@ class FitPlan:
         devices: how many of them.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         log_every: rollouts per logged row.
+        monitor_updates: updates over which convergence and trends are told; 0: not at all.
         checkpoint_seconds: least time between two writes of ``last.ckpt``.
         progress: whether to draw a bar.
         console: where the bar and the word on Ctrl-C go.
@@ -74,6 +76,7 @@ class FitPlan:
     devices: int = 1
     precision: str = "32-true"
     log_every: int = 1
+    monitor_updates: int = 0
     checkpoint_seconds: float = 10.0
     progress: bool = True
     console: Console | None = None
@@ -187,6 +190,8 @@ def _quiet() -> Iterator[None]:
 def _callbacks(plan: FitPlan, state: TrainingState, interruption: Interruption) -> list[Callback]:
     """Return the callbacks in the order in which they must run after an update."""
     chosen: list[Callback] = [Restore(state), interruption]
+    if plan.monitor_updates:
+        chosen.append(TrainingMonitor(state, plan.monitor_updates))
     chosen.append(MetricsLog(state, plan.log_every, plan.collector.term_means))
     if plan.validate is not None:
         require(

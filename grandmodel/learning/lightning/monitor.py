@@ -1,0 +1,89 @@
+"""Whether training still moves: convergence, trends of the losses, exploration of each agent."""
+
+import math
+from collections import deque
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torchmetrics.aggregation import RunningMean
+
+from grandmodel.core.types import CLASS_NAMES
+from grandmodel.learning.lightning.state import TrainingState
+
+WINDOW_UPDATES = 20
+CONVERGED_BELOW = 0.05
+REWARD = "learner_reward"
+MOST_ENTROPY = math.log(len(CLASS_NAMES))
+
+
+class TrainingMonitor(Callback):
+    """Adds what the last updates tell to each update's report, under ``monitor/``.
+
+    ``convergence`` is the coefficient of variation of the mean reward per update
+    (``converged``: it is below the threshold), ``trend/<loss>`` the slope of each loss per update
+    by least squares, ``exploration/<agent>`` the mean entropy of its policy in units of the largest there is.
+    Nothing is told before the window is full. Source: `docs/definitions.md`, Logged metrics.
+
+    Args:
+        state: keeps the window, so that a resumed training tells the same.
+        window: updates that are looked back on.
+        converged_below: coefficient of variation that counts as converged.
+    """
+
+    def __init__(
+        self,
+        state: TrainingState,
+        window: int = WINDOW_UPDATES,
+        converged_below: float = CONVERGED_BELOW,
+    ) -> None:
+        self.state = state
+        self.window = window
+        self.converged_below = converged_below
+        self._kept: dict[str, deque[float]] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Continue the window of a checkpoint."""
+        del trainer, pl_module
+        stored = self.state.metrics.get("monitor", {})
+        self._kept = {name: deque(values, self.window) for name, values in stored.items()}
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Take in one update; tell what the window shows where it is full."""
+        del trainer, pl_module, outputs, batch, batch_idx
+        module = self.state.module
+        for name, value in module.report.items():
+            if name == REWARD or name.startswith(("value_loss", "policy_loss/", "entropy/")):
+                self._kept.setdefault(name, deque(maxlen=self.window)).append(float(value))
+        self.state.metrics["monitor"] = {name: list(kept) for name, kept in self._kept.items()}
+        if len(self._kept.get(REWARD, ())) == self.window:
+            module.report |= self.row()
+
+    def row(self) -> dict[str, float]:
+        """Return what the window tells, by name."""
+        reward = np.array(self._kept[REWARD])
+        mean = abs(float(reward.mean()))
+        convergence = float(reward.std()) / mean if mean > 0.0 else 1.0
+        out = {
+            "monitor/convergence": convergence,
+            "monitor/converged": float(convergence < self.converged_below),
+        }
+        for name, values in self._kept.items():
+            if name.startswith("entropy/"):
+                average = RunningMean(self.window)
+                for value in values:
+                    average.update(value / MOST_ENTROPY)
+                out[f"monitor/exploration/{name.removeprefix('entropy/')}"] = float(
+                    average.compute()
+                )
+            elif name != REWARD:
+                slope = np.polyfit(np.arange(len(values)), np.array(values), 1)[0]
+                out[f"monitor/trend/{name}"] = float(slope)
+        return out
