@@ -23,7 +23,9 @@ class TrainingMonitor(Callback):
     ``convergence`` is the coefficient of variation of the mean reward per update
     (``converged``: it is below the threshold), ``trend/<loss>`` the slope of each loss per update
     by least squares, ``exploration/<agent>`` the mean entropy of its policy in units of
-    the largest there is. Nothing is told before the window is full. Source: `docs/definitions.md`, Logged metrics.
+    the largest there is. Nothing is told before the window is full.
+
+    Source: `docs/definitions.md`, Logged metrics.
 
     Args:
         state: keeps the window, so that a resumed training tells the same.
