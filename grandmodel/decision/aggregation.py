@@ -4,14 +4,15 @@ Three agents vote: one for a direction, one for or against the momentum, one for
 Source: `docs/definitions.md`, The tactical vote.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grandmodel.core.checks import require_between
+from grandmodel.decision.rules import Rule
 
 FVG, MOMENTUM, ENTRY = range(3)  # place of each agent in the votes
 WAIT, EXECUTE, AGGRESSIVE = range(3)  # classes of the entry agent
@@ -28,30 +29,12 @@ FULL_CONFIDENCE, LARGEST_SHARE = 0.8, 1.25
 ROUNDING = 1e-9  # votes whose weighted sum is closer to zero cancel out
 
 
-class Vote(IntEnum):
-    """What an aggregation ended in; stored as an integer, written as its name."""
-
-    NO_DIRECTION = 0
-    KEPT = 1
-    ENTERED_LIMIT = 2
-    ENTERED_MARKET = 3
-    LEFT = 4
-    REFUSED_WAIT = 5
-    REFUSED_THRESHOLD = 6
-    REFUSED_AGAINST_SYNERGY = 7
-
-
-VOTE_NAMES: tuple[str, ...] = tuple(vote.name.lower() for vote in Vote)
-VOTE_TEXTS: dict[Vote, str] = {
-    Vote.NO_DIRECTION: "the votes name no direction",
-    Vote.KEPT: "the position has the direction of the votes already",
-    Vote.ENTERED_LIMIT: "enough votes agree: a limit order at the close of the decision",
-    Vote.ENTERED_MARKET: "enough votes agree and the entry agent is in a hurry: a market order",
-    Vote.LEFT: "the votes turned against the position, and an entry the other way was refused",
-    Vote.REFUSED_WAIT: "the entry agent waits",
-    Vote.REFUSED_THRESHOLD: "the score does not exceed the threshold",
-    Vote.REFUSED_AGAINST_SYNERGY: "the score would pass, but not against the synergy's direction",
+ROLES: dict[str, tuple[str, str, str]] = {  # classes of each role, in the order of the votes
+    "direction": ("short", "hold", "long"),
+    "momentum": ("counter", "neutral", "trend"),
+    "entry": ("wait", "execute", "aggressive"),
 }
+ABSENT = (1, 1, EXECUTE)  # the votes of roles that nobody has: no direction, no waiting
 
 
 @dataclass(frozen=True)
@@ -72,14 +55,14 @@ class Tally:
     at_market: Bool[Tensor, " batch"]  # whether an entry is a market order, else a limit order
     direction: Int[Tensor, " batch"]  # of the votes, 0 where they name none
     score: Float[Tensor, " batch"]  # in [0, 1], 0 without a direction
-    vote: Int[Tensor, " batch"]  # the Vote it ended in
+    rule: Int[Tensor, " batch"]  # what it ended in, grandmodel.decision.rules.Rule
 
 
 class Aggregation:
     """Weighs votes by the synergy's type; a pure function with a threshold.
 
     Args:
-        threshold: an entry's score must exceed it.
+        threshold: an entry's score must exceed it; one for all decisions, or float64 [batch].
         training: votes count whole (no confidences) and the threshold is off: what is sent
             depends on the votes and the context alone, as a policy ratio needs it.
 
@@ -87,8 +70,11 @@ class Aggregation:
         UserError: a threshold outside [0, 1].
     """
 
-    def __init__(self, threshold: float = LITERAL_THRESHOLD, *, training: bool = False) -> None:
-        require_between("agent.threshold", threshold, 0.0, 1.0, closed="both")
+    def __init__(
+        self, threshold: float | Tensor = LITERAL_THRESHOLD, *, training: bool = False
+    ) -> None:
+        if not isinstance(threshold, Tensor):
+            require_between("agent.threshold", threshold, 0.0, 1.0, closed="both")
         self.threshold = threshold
         self.training = training
 
@@ -146,11 +132,32 @@ class Aggregation:
         refusal = torch.zeros_like(waits, dtype=torch.int64)
         if not self.training:
             low = score <= self.threshold
-            refusal = refusal.masked_fill(low, Vote.REFUSED_THRESHOLD)
+            refusal = refusal.masked_fill(low, Rule.VOTED_BELOW_THRESHOLD)
             refusal = refusal.masked_fill(
-                low & (plain > self.threshold), Vote.REFUSED_AGAINST_SYNERGY
+                low & (plain > self.threshold), Rule.VOTED_AGAINST_SYNERGY
             )
-        return refusal.masked_fill(waits, Vote.REFUSED_WAIT)
+        return refusal.masked_fill(waits, Rule.VOTED_WAIT)
+
+
+def seated(
+    roles: Sequence[str], votes: Int[Tensor, "batch agent"], probabilities: Tensor | None
+) -> tuple[Int[Tensor, "batch 3"], Tensor | None]:
+    """Put the votes of a team into the order of the roles; nobody's are :data:`ABSENT`.
+
+    Args:
+        roles: of each agent, keys of :data:`ROLES`.
+        votes: class of each agent.
+        probabilities: each agent's distribution, float32 [batch, agent, 3], or None.
+    """
+    places = [tuple(ROLES).index(role) for role in roles]
+    absent = torch.tensor(ABSENT, device=votes.device).repeat(len(votes), 1)
+    absent[:, places] = votes
+    if probabilities is None:
+        return absent, None
+    sure = torch.nn.functional.one_hot(torch.tensor(ABSENT), len(ABSENT))
+    odds = sure.to(probabilities).repeat(len(votes), 1, 1)
+    odds[:, places] = probabilities
+    return absent, odds
 
 
 def _tally(
@@ -165,12 +172,12 @@ def _tally(
     enters = wants & (refusal == 0)
     leaves = wants & ~enters & (position != 0)
     target = torch.where(enters, direction, position.masked_fill(leaves, 0))
-    vote = torch.where(wants, refusal, int(Vote.KEPT))
-    vote = vote.masked_fill(direction == 0, Vote.NO_DIRECTION)
-    vote = vote.masked_fill(leaves, Vote.LEFT)
-    vote = vote.masked_fill(enters & hurries, Vote.ENTERED_MARKET)
-    vote = vote.masked_fill(enters & ~hurries, Vote.ENTERED_LIMIT)
-    return Tally(target, enters & hurries, direction, score, vote)
+    rule = torch.where(wants, refusal, int(Rule.VOTED_KEPT))
+    rule = rule.masked_fill(direction == 0, Rule.VOTED_NO_DIRECTION)
+    rule = rule.masked_fill(leaves, Rule.VOTED_LEFT)
+    rule = rule.masked_fill(enters & hurries, Rule.VOTED_MARKET)
+    rule = rule.masked_fill(enters & ~hurries, Rule.VOTED_LIMIT)
+    return Tally(target, enters & hurries, direction, score, rule)
 
 
 def quantity(

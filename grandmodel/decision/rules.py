@@ -28,6 +28,14 @@ class Rule(IntEnum):
     BELOW_LOT = 19
     NO_VOLUME = 20
     MARGIN = 21
+    VOTED_NO_DIRECTION = 22
+    VOTED_KEPT = 23
+    VOTED_LIMIT = 24
+    VOTED_MARKET = 25
+    VOTED_LEFT = 26
+    VOTED_WAIT = 27
+    VOTED_BELOW_THRESHOLD = 28
+    VOTED_AGAINST_SYNERGY = 29
 
 
 RULE_NAMES: tuple[str, ...] = tuple(rule.name.lower() for rule in Rule)
@@ -55,4 +63,12 @@ RULE_TEXTS: dict[Rule, str] = {
     Rule.BELOW_LOT: "the entry was refused: it is smaller than one lot",
     Rule.NO_VOLUME: "the entry was refused: nothing was traded in its bar",
     Rule.MARGIN: "the entry was refused: its margin exceeds the equity",
+    Rule.VOTED_NO_DIRECTION: "the votes name no direction",
+    Rule.VOTED_KEPT: "the position has the direction of the votes already",
+    Rule.VOTED_LIMIT: "enough votes agree: a limit order at the close of the decision",
+    Rule.VOTED_MARKET: "enough votes agree and the entry agent is in a hurry: a market order",
+    Rule.VOTED_LEFT: "the votes turned against the position, an entry the other way was refused",
+    Rule.VOTED_WAIT: "the entry agent waits",
+    Rule.VOTED_BELOW_THRESHOLD: "the score does not exceed the threshold",
+    Rule.VOTED_AGAINST_SYNERGY: "the score would pass, but not against the synergy's direction",
 }

@@ -3,13 +3,15 @@
 Source: `docs/definitions.md`, The tactical vote.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from grandmodel.core.checks import require
 from grandmodel.core.types import Observation
-from grandmodel.decision.aggregation import Aggregation, Tally, VoteContext, quantity
+from grandmodel.decision.aggregation import Aggregation, Tally, VoteContext, quantity, seated
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Orders
 from grandmodel.features.latched import LATCHED
@@ -27,20 +29,23 @@ class VotedOrders:
     Args:
         tape: with the columns of five-minute decisions.
         config: distances of stop and target, in ATR(14) from the decision's close.
+        roles: what each agent votes on.
         aggregation: counts the votes; in its training form every order has the size of the unit.
 
     Raises:
         UserError: the tape lacks a column that votes are counted by.
     """
 
-    def __init__(self, tape: Tape, config: EnvConfig, aggregation: Aggregation) -> None:
+    def __init__(
+        self, tape: Tape, config: EnvConfig, roles: Sequence[str], aggregation: Aggregation
+    ) -> None:
         for name in (MOMENTUM, DIRECTION, *TYPES):
             require(
                 name in tape.columns,
                 f"a voting team needs the column {name}, which these bars do not have: "
                 "give features.minutes=5",
             )
-        self.aggregation = aggregation
+        self.aggregation, self._roles = aggregation, tuple(roles)
         self._tape, self._config = tape, config
         types = torch.stack([tape.column(name) for name in TYPES], dim=1)
         self._type = (types.argmax(dim=1) + 1) * (types.amax(dim=1) > 0.0)
@@ -49,14 +54,14 @@ class VotedOrders:
 
     def tally(
         self,
-        votes: Int[Tensor, "env 3"],
-        probabilities: Float[Tensor, "env 3 3"] | None,
+        votes: Int[Tensor, "env agent"],
+        probabilities: Float[Tensor, "env agent 3"] | None,
         bar: Int[Tensor, " env"],
         position: Int[Tensor, " env"],
     ) -> Tally:
         """Count the votes cast at the closes of rows `bar`."""
         context = VoteContext(self._sign[bar], self._type[bar], self._toward[bar], position)
-        return self.aggregation(votes, probabilities, context)
+        return self.aggregation(*seated(self._roles, votes, probabilities), context)
 
     def orders(self, tally: Tally, bar: Int[Tensor, " env"]) -> Orders:
         """Return the orders of counted votes: limit orders rest at the close of the decision."""
@@ -72,6 +77,6 @@ class VotedOrders:
             take_profit=None if target is None else close + target * reach,
         )
 
-    def __call__(self, votes: Int[Tensor, "env 3"], seen: Observation) -> Orders:
+    def __call__(self, votes: Int[Tensor, "env agent"], seen: Observation) -> Orders:
         """Return the orders of sampled votes: a function of them and the observation alone."""
         return self.orders(self.tally(votes, None, seen.bar, seen.position), seen.bar)

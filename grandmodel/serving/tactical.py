@@ -15,14 +15,13 @@ from torch import Tensor
 from grandmodel.core.checks import require
 from grandmodel.core.types import ObservationSpec, Stretch
 from grandmodel.decision.aggregation import (
-    VOTE_NAMES,
-    VOTE_TEXTS,
     Aggregation,
     Tally,
-    Vote,
     VoteContext,
     quantity,
+    seated,
 )
+from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.envs.observation import pooled_rows
 from grandmodel.features.synergy import TYPE_NAMES
 from grandmodel.features.tactical import MATRIX_5
@@ -100,7 +99,7 @@ class TacticalController:
         kind = TYPE_NAMES.index(event.synergy_type) + 1
         numbers = (int(np.sign(momentum)), kind, event.direction, seen.position)
         context = VoteContext(*(torch.tensor([number]) for number in numbers))
-        tally = self.aggregation(votes, probabilities, context)
+        tally = self.aggregation(*seated(self.team.roles, votes, probabilities), context)
         return self._command(tally, seen, event, votes[0], probabilities[0])
 
     @torch.inference_mode()
@@ -139,33 +138,33 @@ class TacticalController:
     def _command(
         self, tally: Tally, seen: Snapshot, event: SynergyEvent, votes: Tensor, odds: Tensor
     ) -> Command:
-        vote, target = Vote(int(tally.vote)), int(tally.target)
+        rule, target = Rule(int(tally.rule)), int(tally.target)
         why = {
             "source": "tactical_marl",
             "confidence": float(tally.score),
-            "rule": VOTE_NAMES[vote],
+            "rule": RULE_NAMES[rule],
             "synergy_aligned": int(tally.direction) == event.direction,
             "agent_votes": self._votes(votes, odds),
         }
-        if vote is Vote.LEFT:
+        if rule is Rule.VOTED_LEFT:
             side = "SELL" if seen.position > 0 else "BUY"
             order = {"order_type": "MARKET", "side": side, "symbol": self.symbol}
             return {"action": "close_position", **order, "metadata": why}
-        if vote not in (Vote.ENTERED_LIMIT, Vote.ENTERED_MARKET):
-            return {**_hold(VOTE_TEXTS[vote]), "metadata": why}
+        if rule not in (Rule.VOTED_LIMIT, Rule.VOTED_MARKET):
+            return {**_hold(RULE_TEXTS[rule]), "metadata": why}
         units = int(quantity(tally.score, self.base_contracts, self.risk_multiplier))
         if units == 0:
             return {**_hold("the confidence is too small for a single contract"), "metadata": why}
         return {
             "action": "execute_trade",
-            **self._order(vote, target, seen),
+            **self._order(rule, target, seen),
             "quantity": units,
             "metadata": why,
         }
 
-    def _order(self, vote: Vote, target: int, seen: Snapshot) -> Command:
+    def _order(self, rule: Rule, target: int, seen: Snapshot) -> Command:
         order: Command = {"order_type": "MARKET", "time_in_force": "IOC"}
-        if vote is Vote.ENTERED_LIMIT:
+        if rule is Rule.VOTED_LIMIT:
             limit = self._rounded(seen.close)
             order = {"order_type": "LIMIT", "limit_price": limit, "time_in_force": "BAR"}
         reach = target * seen.atr_14

@@ -1,8 +1,9 @@
 """What can be set about a team and its networks; unknown keys are refused by the schema."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grandmodel.core.checks import require, require_between, require_choice, require_distinct
+from grandmodel.decision.aggregation import ROLES
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.executor import EXECUTOR_KINDS
 from grandmodel.decision.pool import POOL_MODES
@@ -10,6 +11,7 @@ from grandmodel.systems.head import TEMPERATURE_RANGE
 from grandmodel.systems.modifiers import MODIFIERS
 
 ENSEMBLE_KINDS = ("record", "performance", "gradient", "fixed")
+VOTES = "votes"
 CRITIC_VIEWS = ("state", "state_action", "own")
 
 
@@ -26,6 +28,8 @@ class MemberConfig:
     """Share in the pool before training; shares of the active members are scaled to sum 1."""
     modifiers: list[str] = field(default_factory=list)
     """Adjustments of the logits, in the order given: volatility_factor, support_prior."""
+    votes: str | None = None
+    """What its classes mean in a team that votes: direction, momentum or entry."""
     temperature: float = 1.0
     """Of the agent's distribution when training starts; it is learned from there."""
 
@@ -38,6 +42,8 @@ class MemberConfig:
         require_between(
             "agent.members.<name>.temperature", self.temperature, *TEMPERATURE_RANGE, closed="both"
         )
+        if self.votes is not None:
+            require_choice("agent.members.<name>.votes", self.votes, tuple(ROLES))
         if self.initial_weight is not None:
             key = "agent.members.<name>.initial_weight"
             require_between(key, self.initial_weight, 0.0, 1.0, closed="high")
@@ -61,6 +67,8 @@ class AgentConfig:
     execute: str = "challenger"
     gate: float | str = "calibrated"
     """`calibrated`, or a probability in [0, 1]."""
+    threshold: float | str = "calibrated"
+    """Of a team that votes (`agent.execute=votes`): `calibrated`, or a score in [0, 1]."""
     max_hold_bars: int = 96
 
     def __post_init__(self) -> None:
@@ -68,14 +76,16 @@ class AgentConfig:
         require_choice("agent.executor", self.executor, EXECUTOR_KINDS)
         require_choice("agent.ensemble_learn", self.ensemble_learn, ENSEMBLE_KINDS)
         require_choice("agent.pool", self.pool, POOL_MODES)
-        require_choice("agent.execute", self.execute, tuple(EXECUTION_RULES))
-        if isinstance(self.gate, str):
-            require(
-                self.gate == "calibrated",
-                f"agent.gate must be calibrated or a number in [0, 1], was {self.gate}",
-            )
-        else:
-            require_between("agent.gate", self.gate, 0.0, 1.0, closed="both")
+        require_choice("agent.execute", self.execute, (*EXECUTION_RULES, VOTES))
+        for key in ("gate", "threshold"):
+            value = getattr(self, key)
+            if isinstance(value, str):
+                require(
+                    value == "calibrated",
+                    f"agent.{key} must be calibrated or a number in [0, 1], was {value}",
+                )
+            else:
+                require_between(f"agent.{key}", value, 0.0, 1.0, closed="both")
         require(
             self.pool_every >= 0 and self.pool_every != 1,
             f"agent.pool_every must be 0 or at least 2, was {self.pool_every}",
@@ -85,8 +95,23 @@ class AgentConfig:
             f"agent.max_hold_bars must be at least 1, was {self.max_hold_bars}",
         )
         _check_active(self)
+        _check_votes(self)
         if self.context is not None:
             require_distinct("agent.context", self.context)
+
+    @property
+    def voting(self) -> bool:
+        """Whether the team votes instead of pooling its probabilities."""
+        return self.execute == VOTES
+
+    @property
+    def bar_to_pass(self) -> float | str:
+        """The gate of a team that pools, the threshold of one that votes."""
+        return self.threshold if self.voting else self.gate
+
+    def passing(self, value: float) -> "AgentConfig":
+        """Return the same team with another gate or threshold, whichever it has."""
+        return replace(self, **{"threshold" if self.voting else "gate": value})
 
     @property
     def active_names(self) -> tuple[str, ...]:
@@ -209,6 +234,23 @@ class NetworkConfig:
         _check_widths("network.trunk", self.trunk)
         _check_widths("network.head", [self.head])
         require_between("network.dropout", self.dropout, 0.0, 1.0, closed="low")
+
+
+def _check_votes(agent: AgentConfig) -> None:
+    """Refuse teams that vote by half."""
+    require(
+        agent.voting == (agent.executor == VOTES),
+        f"agent.execute={VOTES} and agent.executor={VOTES} belong together: a team that is judged "
+        f"by its votes learns from them, were {agent.execute} and {agent.executor}",
+    )
+    if not agent.voting:
+        return
+    roles = [agent.members[name].votes for name in agent.active_names if name in agent.members]
+    require(
+        None not in roles and len(set(roles)) == len(roles),
+        "agent.members.<name>.votes must give each active member of a voting team a role of its "
+        f"own ({', '.join(ROLES)}), were {', '.join(str(role) for role in roles)}",
+    )
 
 
 def _check_active(agent: AgentConfig) -> None:

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grandmodel.core.checks import require
-from grandmodel.core.types import ObservationSpec, Stretch
+from grandmodel.core.types import CLASS_NAMES, ObservationSpec, Stretch
+from grandmodel.decision.aggregation import ROLES
 from grandmodel.decision.pool import pool_logits
 from grandmodel.systems.blocks import BLOCK, MarketViewLike, blocked_embed
 from grandmodel.systems.config import (
@@ -43,8 +44,9 @@ class Team(nn.Module):
         pool_weights: PoolWeights,
         pool: str = "log",
         dropout_rate: float = 0.0,
+        roles: Sequence[str] = (),
     ) -> None:
-        """Join the parts; ``pool`` is the pooling mode, ``log`` or ``linear``."""
+        """Join the parts; ``pool`` is the pooling mode, ``roles`` what each votes on, if it does."""
         super().__init__()
         self.names = tuple(policy.spec.agent for policy in policies)
         self.members = nn.ModuleDict({policy.spec.agent: policy for policy in policies})
@@ -52,6 +54,7 @@ class Team(nn.Module):
         self.pool_weights = pool_weights
         self.pool = pool
         self.dropout_rate = dropout_rate
+        self.roles = tuple(roles)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -62,6 +65,11 @@ class Team(nn.Module):
     def specs(self) -> tuple[ObservationSpec, ...]:
         """What each member sees."""
         return tuple(policy.spec for policy in self.policies)
+
+    @property
+    def class_names(self) -> tuple[tuple[str, ...], ...]:
+        """Names of each member's three classes."""
+        return tuple(ROLES[role] for role in self.roles) or (CLASS_NAMES,) * self.n_agents
 
     @property
     def n_agents(self) -> int:
@@ -196,7 +204,8 @@ def build_team(
         value = build_critic(specs, network.critic if critic is None else critic)
         shares = initial_shares(names, [member.initial_weight for member in configs])
         weights = PoolWeights(agent.ensemble_learn, shares)
-        team = Team(policies, value, weights, agent.pool, network.dropout)
+        roles = [str(member.votes) for member in configs] if agent.voting else []
+        team = Team(policies, value, weights, agent.pool, network.dropout, roles)
     initialise(team, generator)
     return team
 

@@ -8,72 +8,72 @@ from hypothesis import strategies as st
 from grandmodel.core.checks import UserError
 from grandmodel.decision.aggregation import (
     SYNERGY_WEIGHTS,
-    VOTE_TEXTS,
     Aggregation,
-    Vote,
     VoteContext,
     quantity,
+    seated,
 )
+from grandmodel.decision.rules import RULE_TEXTS, Rule
 
 S, H, L = range(3)  # fvg: short, hold, long
 C, N, T = range(3)  # momentum: counter, neutral, trend
 W, E, A = range(3)  # entry: wait, execute, aggressive
-V = Vote
+V = Rule
 
 # fvg vote and its probability, momentum vote and its probability, sign of momentum,
 # entry vote and 1 - P_wait, synergy type and direction, position, threshold
 # -> target, vote, score
 TABLE = [
     # no synergy: weights .4 .4 .2
-    ((L, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, +1, V.ENTERED_LIMIT, 0.90),
-    ((L, 0.9), (T, 0.9), +1, (A, 0.9), (0, 0), 0, 0.65, +1, V.ENTERED_MARKET, 0.90),
-    ((L, 0.9), (T, 0.9), +1, (W, 0.2), (0, 0), 0, 0.65, 0, V.REFUSED_WAIT, 0.72),
-    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, -1, V.ENTERED_LIMIT, 0.90),
-    ((S, 0.9), (T, 0.9), -1, (A, 0.9), (0, 0), 0, 0.65, -1, V.ENTERED_MARKET, 0.90),
-    ((S, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.NO_DIRECTION, 0.00),
-    ((L, 0.9), (N, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.54),
-    ((L, 0.9), (N, 0.9), +1, (E, 0.9), (0, 0), 0, 0.50, +1, V.ENTERED_LIMIT, 0.54),
-    ((H, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.54),
-    ((H, 0.9), (N, 0.9), +1, (A, 0.9), (0, 0), 0, 0.10, 0, V.NO_DIRECTION, 0.00),
-    ((H, 0.9), (T, 0.9), 0, (A, 0.9), (0, 0), 0, 0.10, 0, V.NO_DIRECTION, 0.00),
-    ((L, 0.9), (T, 0.9), 0, (E, 0.9), (0, 0), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.54),
-    ((L, 0.6), (C, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.54),
-    ((L, 0.6), (C, 0.9), +1, (E, 0.9), (0, 0), 0, 0.50, -1, V.ENTERED_LIMIT, 0.54),
-    ((L, 0.9), (T, 0.9), +1, (E, 0.7), (0, 0), 0, 0.65, +1, V.ENTERED_LIMIT, 0.86),
-    ((L, 0.7), (T, 0.7), +1, (E, 0.6), (0, 0), 0, 0.65, +1, V.ENTERED_LIMIT, 0.68),
-    ((L, 0.7), (T, 0.6), +1, (E, 0.6), (0, 0), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.64),
-    ((L, 0.5), (T, 0.5), +1, (E, 0.5), (0, 0), 0, 0.50, 0, V.REFUSED_THRESHOLD, 0.50),
+    ((L, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, +1, V.VOTED_LIMIT, 0.90),
+    ((L, 0.9), (T, 0.9), +1, (A, 0.9), (0, 0), 0, 0.65, +1, V.VOTED_MARKET, 0.90),
+    ((L, 0.9), (T, 0.9), +1, (W, 0.2), (0, 0), 0, 0.65, 0, V.VOTED_WAIT, 0.72),
+    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, -1, V.VOTED_LIMIT, 0.90),
+    ((S, 0.9), (T, 0.9), -1, (A, 0.9), (0, 0), 0, 0.65, -1, V.VOTED_MARKET, 0.90),
+    ((S, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.VOTED_NO_DIRECTION, 0.00),
+    ((L, 0.9), (N, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.54),
+    ((L, 0.9), (N, 0.9), +1, (E, 0.9), (0, 0), 0, 0.50, +1, V.VOTED_LIMIT, 0.54),
+    ((H, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.54),
+    ((H, 0.9), (N, 0.9), +1, (A, 0.9), (0, 0), 0, 0.10, 0, V.VOTED_NO_DIRECTION, 0.00),
+    ((H, 0.9), (T, 0.9), 0, (A, 0.9), (0, 0), 0, 0.10, 0, V.VOTED_NO_DIRECTION, 0.00),
+    ((L, 0.9), (T, 0.9), 0, (E, 0.9), (0, 0), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.54),
+    ((L, 0.6), (C, 0.9), +1, (E, 0.9), (0, 0), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.54),
+    ((L, 0.6), (C, 0.9), +1, (E, 0.9), (0, 0), 0, 0.50, -1, V.VOTED_LIMIT, 0.54),
+    ((L, 0.9), (T, 0.9), +1, (E, 0.7), (0, 0), 0, 0.65, +1, V.VOTED_LIMIT, 0.86),
+    ((L, 0.7), (T, 0.7), +1, (E, 0.6), (0, 0), 0, 0.65, +1, V.VOTED_LIMIT, 0.68),
+    ((L, 0.7), (T, 0.6), +1, (E, 0.6), (0, 0), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.64),
+    ((L, 0.5), (T, 0.5), +1, (E, 0.5), (0, 0), 0, 0.50, 0, V.VOTED_BELOW_THRESHOLD, 0.50),
     # with a position: leaving needs neither the entry's vote nor the threshold
-    ((L, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), +1, 0.65, +1, V.KEPT, 0.90),
-    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (0, 0), +1, 0.65, -1, V.ENTERED_LIMIT, 0.90),
-    ((S, 0.9), (C, 0.9), +1, (W, 0.2), (0, 0), +1, 0.65, 0, V.LEFT, 0.72),
-    ((S, 0.9), (N, 0.9), +1, (E, 0.9), (0, 0), +1, 0.65, 0, V.LEFT, 0.54),
-    ((H, 0.9), (N, 0.9), +1, (W, 0.2), (0, 0), +1, 0.65, +1, V.NO_DIRECTION, 0.00),
-    ((L, 0.9), (T, 0.9), +1, (A, 0.9), (0, 0), -1, 0.65, +1, V.ENTERED_MARKET, 0.90),
-    ((S, 0.9), (N, 0.9), +1, (W, 0.2), (0, 0), -1, 0.65, -1, V.KEPT, 0.36),
-    ((L, 0.9), (C, 0.9), +1, (E, 0.9), (0, 0), -1, 0.65, -1, V.NO_DIRECTION, 0.00),
+    ((L, 0.9), (T, 0.9), +1, (E, 0.9), (0, 0), +1, 0.65, +1, V.VOTED_KEPT, 0.90),
+    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (0, 0), +1, 0.65, -1, V.VOTED_LIMIT, 0.90),
+    ((S, 0.9), (C, 0.9), +1, (W, 0.2), (0, 0), +1, 0.65, 0, V.VOTED_LEFT, 0.72),
+    ((S, 0.9), (N, 0.9), +1, (E, 0.9), (0, 0), +1, 0.65, 0, V.VOTED_LEFT, 0.54),
+    ((H, 0.9), (N, 0.9), +1, (W, 0.2), (0, 0), +1, 0.65, +1, V.VOTED_NO_DIRECTION, 0.00),
+    ((L, 0.9), (T, 0.9), +1, (A, 0.9), (0, 0), -1, 0.65, +1, V.VOTED_MARKET, 0.90),
+    ((S, 0.9), (N, 0.9), +1, (W, 0.2), (0, 0), -1, 0.65, -1, V.VOTED_KEPT, 0.36),
+    ((L, 0.9), (C, 0.9), +1, (E, 0.9), (0, 0), -1, 0.65, -1, V.VOTED_NO_DIRECTION, 0.00),
     # TYPE_1: weights .5 .3 .2
-    ((L, 0.9), (N, 0.9), +1, (E, 0.9), (1, +1), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.63),
-    ((L, 0.9), (T, 0.6), +1, (E, 0.9), (1, +1), 0, 0.65, +1, V.ENTERED_LIMIT, 0.81),
-    ((S, 0.9), (N, 0.9), +1, (E, 0.9), (1, +1), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.441),
-    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (1, +1), 0, 0.65, 0, V.REFUSED_AGAINST_SYNERGY, 0.63),
-    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (1, +1), 0, 0.60, -1, V.ENTERED_LIMIT, 0.63),
-    ((S, 0.9), (T, 0.9), +1, (E, 0.9), (1, -1), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.63),
-    ((S, 0.9), (T, 0.9), +1, (E, 0.9), (1, -1), 0, 0.60, -1, V.ENTERED_LIMIT, 0.63),
+    ((L, 0.9), (N, 0.9), +1, (E, 0.9), (1, +1), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.63),
+    ((L, 0.9), (T, 0.6), +1, (E, 0.9), (1, +1), 0, 0.65, +1, V.VOTED_LIMIT, 0.81),
+    ((S, 0.9), (N, 0.9), +1, (E, 0.9), (1, +1), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.441),
+    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (1, +1), 0, 0.65, 0, V.VOTED_AGAINST_SYNERGY, 0.63),
+    ((S, 0.9), (C, 0.9), +1, (E, 0.9), (1, +1), 0, 0.60, -1, V.VOTED_LIMIT, 0.63),
+    ((S, 0.9), (T, 0.9), +1, (E, 0.9), (1, -1), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.63),
+    ((S, 0.9), (T, 0.9), +1, (E, 0.9), (1, -1), 0, 0.60, -1, V.VOTED_LIMIT, 0.63),
     # TYPE_2: weights .4 .4 .2
-    ((S, 0.9), (T, 0.9), +1, (A, 0.9), (2, +1), 0, 0.10, 0, V.NO_DIRECTION, 0.00),
-    ((L, 0.8), (T, 0.8), +1, (A, 0.8), (2, +1), 0, 0.65, +1, V.ENTERED_MARKET, 0.80),
+    ((S, 0.9), (T, 0.9), +1, (A, 0.9), (2, +1), 0, 0.10, 0, V.VOTED_NO_DIRECTION, 0.00),
+    ((L, 0.8), (T, 0.8), +1, (A, 0.8), (2, +1), 0, 0.65, +1, V.VOTED_MARKET, 0.80),
     # TYPE_3: weights .3 .5 .2
-    ((L, 0.9), (C, 0.9), +1, (E, 0.9), (3, +1), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.441),
-    ((L, 0.9), (C, 0.9), +1, (E, 0.9), (3, -1), 0, 0.60, -1, V.ENTERED_LIMIT, 0.63),
-    ((H, 0.9), (T, 0.9), -1, (E, 0.9), (3, -1), 0, 0.60, -1, V.ENTERED_LIMIT, 0.63),
-    ((L, 0.9), (C, 0.5), +1, (E, 0.9), (3, +1), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.45),
+    ((L, 0.9), (C, 0.9), +1, (E, 0.9), (3, +1), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.441),
+    ((L, 0.9), (C, 0.9), +1, (E, 0.9), (3, -1), 0, 0.60, -1, V.VOTED_LIMIT, 0.63),
+    ((H, 0.9), (T, 0.9), -1, (E, 0.9), (3, -1), 0, 0.60, -1, V.VOTED_LIMIT, 0.63),
+    ((L, 0.9), (C, 0.5), +1, (E, 0.9), (3, +1), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.45),
     # TYPE_4: weights .35 .35 .3
-    ((L, 0.8), (N, 0.9), +1, (A, 1.0), (4, +1), 0, 0.65, 0, V.REFUSED_THRESHOLD, 0.58),
-    ((L, 0.8), (T, 0.8), +1, (A, 1.0), (4, 0), 0, 0.65, +1, V.ENTERED_MARKET, 0.86),
-    ((S, 0.8), (T, 0.8), -1, (A, 1.0), (4, +1), 0, 0.65, 0, V.REFUSED_AGAINST_SYNERGY, 0.602),
-    ((S, 0.8), (T, 0.8), -1, (A, 1.0), (4, +1), +1, 0.65, 0, V.LEFT, 0.602),
-    ((S, 0.8), (T, 0.8), -1, (A, 1.0), (4, +1), -1, 0.65, -1, V.KEPT, 0.602),
+    ((L, 0.8), (N, 0.9), +1, (A, 1.0), (4, +1), 0, 0.65, 0, V.VOTED_BELOW_THRESHOLD, 0.58),
+    ((L, 0.8), (T, 0.8), +1, (A, 1.0), (4, 0), 0, 0.65, +1, V.VOTED_MARKET, 0.86),
+    ((S, 0.8), (T, 0.8), -1, (A, 1.0), (4, +1), 0, 0.65, 0, V.VOTED_AGAINST_SYNERGY, 0.602),
+    ((S, 0.8), (T, 0.8), -1, (A, 1.0), (4, +1), +1, 0.65, 0, V.VOTED_LEFT, 0.602),
+    ((S, 0.8), (T, 0.8), -1, (A, 1.0), (4, +1), -1, 0.65, -1, V.VOTED_KEPT, 0.602),
 ]
 
 
@@ -103,28 +103,38 @@ def tally(row, *, training=False, threshold=None):
 def test_the_table_worked_by_hand(row):
     found = tally(row)
     assert int(found.target) == row[7]
-    assert Vote(int(found.vote)) == row[8]
+    assert Rule(int(found.rule)) == row[8]
     assert float(found.score) == pytest.approx(row[9], abs=1e-6)
-    assert bool(found.at_market) == (row[8] == V.ENTERED_MARKET)
+    assert bool(found.at_market) == (row[8] == V.VOTED_MARKET)
 
 
 def test_every_outcome_has_a_row_and_a_text():
-    reached = {row[8] for row in TABLE}
-    assert reached == set(Vote)
-    assert set(VOTE_TEXTS) == set(Vote)
+    voted = {rule for rule in Rule if rule.name.startswith("VOTED_")}
+    assert {row[8] for row in TABLE} == voted
+    assert list(RULE_TEXTS) == list(Rule)
+
+
+def test_a_team_without_a_role_votes_as_if_it_had_nothing_to_say():
+    votes, odds = seated(("momentum",), torch.tensor([[2], [0]]), torch.full((2, 1, 3), 1 / 3))
+    assert votes.tolist() == [[1, 2, 1], [1, 0, 1]]
+    assert odds[:, 0].tolist() == [[0.0, 1.0, 0.0]] * 2
+    assert odds[:, 2].tolist() == [[0.0, 1.0, 0.0]] * 2
+    assert torch.equal(odds[:, 1], torch.full((2, 3), 1 / 3))
+    swapped, _ = seated(("entry", "direction"), torch.tensor([[0, 2]]), None)
+    assert swapped.tolist() == [[2, 1, 0]]
 
 
 def test_training_counts_votes_whole_and_asks_no_threshold():
     weak = ((L, 0.4), (N, 0.4), +1, (E, 0.34), (0, 0), 0, 0.65)
-    assert Vote(int(tally(weak).vote)) == V.REFUSED_THRESHOLD
+    assert Rule(int(tally(weak).rule)) == V.VOTED_BELOW_THRESHOLD
     found = tally(weak, training=True)
-    assert Vote(int(found.vote)) == V.ENTERED_LIMIT
+    assert Rule(int(found.rule)) == V.VOTED_LIMIT
     assert float(found.score) == pytest.approx(0.6)
     opposed = ((L, 0.9), (C, 0.4), +1, (A, 0.9), (0, 0), 0, 0.0)
     assert int(tally(opposed).target) == 1
-    assert Vote(int(tally(opposed, training=True).vote)) == V.NO_DIRECTION
+    assert Rule(int(tally(opposed, training=True).rule)) == V.VOTED_NO_DIRECTION
     waits = ((L, 0.9), (T, 0.9), +1, (W, 0.1), (0, 0), 0, 0.0)
-    assert Vote(int(tally(waits, training=True).vote)) == V.REFUSED_WAIT
+    assert Rule(int(tally(waits, training=True).rule)) == V.VOTED_WAIT
 
 
 def test_in_training_probabilities_change_nothing():
@@ -140,7 +150,7 @@ def test_in_training_probabilities_change_nothing():
     aggregation = Aggregation(0.9, training=True)
     found = [aggregation(votes, each, context) for each in (one, other)]
     assert torch.equal(found[0].target, found[1].target)
-    assert torch.equal(found[0].vote, found[1].vote)
+    assert torch.equal(found[0].rule, found[1].rule)
 
 
 def plain(votes, probabilities, sign, kind, toward, position, threshold):
@@ -203,7 +213,7 @@ def test_mirrored_votes_give_the_mirrored_order():
     mirrored = VoteContext(-numbers[0], kind, -numbers[1], -numbers[2])
     turned = Aggregation(0.4)(other_votes, other, mirrored)
     assert torch.equal(found.target, -turned.target)
-    assert torch.equal(found.vote, turned.vote)
+    assert torch.equal(found.rule, turned.rule)
 
 
 def test_quantity_by_confidence():

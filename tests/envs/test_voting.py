@@ -8,7 +8,8 @@ from env_worlds import hand_tape
 
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import Observation
-from grandmodel.decision.aggregation import Aggregation, Vote
+from grandmodel.decision.aggregation import ROLES, Aggregation
+from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.voting import DIRECTION, MOMENTUM, TYPES, VotedOrders
 
@@ -38,7 +39,9 @@ def sure(votes, share=0.9):
 
 
 def test_prices_of_a_long_and_a_short_entry():
-    voted = VotedOrders(tape_of((0.3, 0, 0), (-0.3, 0, 0)), CONFIG, Aggregation(training=True))
+    voted = VotedOrders(
+        tape_of((0.3, 0, 0), (-0.3, 0, 0)), CONFIG, ROLES, Aggregation(training=True)
+    )
     orders = voted(torch.tensor([[2, 2, 1], [0, 2, 2]]), seen(2))
     assert orders.target.tolist() == [1, -1]
     assert orders.limit[0] == 100.0
@@ -50,7 +53,7 @@ def test_prices_of_a_long_and_a_short_entry():
 
 def test_without_a_known_range_there_is_no_bracket():
     tape = replace(tape_of((0.3, 0, 0)), atr14=torch.zeros(1, dtype=torch.float64))
-    orders = VotedOrders(tape, CONFIG, Aggregation(training=True))(
+    orders = VotedOrders(tape, CONFIG, ROLES, Aggregation(training=True))(
         torch.tensor([[2, 2, 1]]), seen(1)
     )
     assert orders.target.tolist() == [1]
@@ -59,7 +62,7 @@ def test_without_a_known_range_there_is_no_bracket():
 
 
 def test_size_follows_confidence():
-    voted = VotedOrders(tape_of((0.3, 0, 0)), CONFIG, Aggregation(0.5))
+    voted = VotedOrders(tape_of((0.3, 0, 0)), CONFIG, ROLES, Aggregation(0.5))
     votes = torch.tensor([[2, 2, 2]])
     bar, flat = torch.arange(1), torch.zeros(1, dtype=torch.int64)
     for share, size in ((0.9, 1.1), (1.0, 1.3), (0.6, 0.8)):
@@ -70,19 +73,19 @@ def test_size_follows_confidence():
 
 def test_synergies_and_momentum_come_from_the_bar():
     tape = tape_of((0.3, 1, 3), (-0.3, -1, 1), (0.0, 0, 0))
-    voted = VotedOrders(tape, CONFIG, Aggregation(0.6))
+    voted = VotedOrders(tape, CONFIG, ROLES, Aggregation(0.6))
     votes = torch.tensor([[2, 0, 1]]).expand(3, -1)  # long, counter, execute
     bar, flat = torch.arange(3), torch.zeros(3, dtype=torch.int64)
     found = voted.tally(votes, sure(votes), bar, flat)
     # TYPE_3 follows momentum's agent: short against the synergy; TYPE_1 with both votes long
     assert found.direction.tolist() == [-1, 1, 1]
-    assert [Vote(v) for v in found.vote.tolist()] == [
-        Vote.REFUSED_AGAINST_SYNERGY,
-        Vote.ENTERED_LIMIT,
-        Vote.REFUSED_THRESHOLD,
+    assert [Rule(rule) for rule in found.rule.tolist()] == [
+        Rule.VOTED_AGAINST_SYNERGY,
+        Rule.VOTED_LIMIT,
+        Rule.VOTED_BELOW_THRESHOLD,
     ]
 
 
 def test_bars_without_the_columns_are_refused():
     with pytest.raises(UserError, match="a voting team needs the column price_momentum_5"):
-        VotedOrders(hand_tape([(1.0, 1.0, 1.0, 1.0)]), CONFIG, Aggregation())
+        VotedOrders(hand_tape([(1.0, 1.0, 1.0, 1.0)]), CONFIG, ROLES, Aggregation())

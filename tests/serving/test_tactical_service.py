@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grandmodel.core.checks import UserError
+from grandmodel.decision.aggregation import ROLES
 from grandmodel.features.latched import LATCHED
 from grandmodel.features.tactical import MATRIX_5
 from grandmodel.serving.synergy_event import Snapshot
@@ -27,10 +28,19 @@ EVENT = {
 
 def team_of(inputs=MATRIX_5, kind="conv"):
     names = ("fvg", "momentum", "entry")
-    members = {name: MemberConfig(inputs=list(inputs), window_bars=60) for name in names}
+    members = {
+        name: MemberConfig(inputs=list(inputs), window_bars=60, votes=role)
+        for name, role in zip(names, ROLES, strict=True)
+    }
     network = NetworkConfig(kind=kind, trunk=[16], head=16)
     generator = torch.Generator().manual_seed(0)
-    return build_team(AgentConfig(members=members), network, None, LATCHED, generator)
+    return build_team(
+        AgentConfig(members=members, executor="votes", execute="votes"),
+        network,
+        None,
+        LATCHED,
+        generator,
+    )
 
 
 def persuaded(*classes):
