@@ -17,6 +17,7 @@ from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.metrics import Measured, measure
 from grandmodel.evaluation.track import Market
 from grandmodel.features.tape import Tape
+from grandmodel.systems.config import VOTES
 from grandmodel.systems.team import Team
 
 NEVER = 1.0  # no probability exceeds it
@@ -100,7 +101,7 @@ class Validator:
         self.config, self.execute, self.gate = config, execute, gate
         self.sessions_per_year = sessions_per_year
         self.market = Market.of(tape)
-        rules = list(gate_rules(config.gates))
+        rules = list(gate_rules(config.gates, execute))
         own = JudgeRule(execute, NEVER if isinstance(gate, str) else float(gate))
         if own.execute != "argmax" and own not in rules:
             rules.append(own)  # a gate that never trades, or a fixed one off the list
@@ -147,7 +148,7 @@ class Validator:
         """Calibrate, where the team's rule has a gate to calibrate."""
         if not isinstance(self.gate, str):
             return float(self.gate)
-        if self.execute != "challenger":
+        if self.execute not in ("challenger", VOTES):
             return self.rules[len(self.config.gates) + 1].gate
         return calibrate_gate(self.config.gates, sharpes, trips, self.config.minimum_round_trips)
 

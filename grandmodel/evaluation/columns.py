@@ -10,7 +10,7 @@ from grandmodel.envs.orders import Ended, Outcome
 
 ACCOUNT_COLUMNS = ("equity", "cost", "position", "quantity", "ended", "outcome")
 LEG_COLUMNS = ("exit_price", "entry_price", "exit_cost")
-DETAIL_COLUMNS = ("probabilities", "ensemble", "target", "proceed", "rule")
+DETAIL_COLUMNS = ("probabilities", "ensemble", "score", "target", "proceed", "rule")
 DTYPES = {
     "equity": torch.float64,
     "cost": torch.float64,
@@ -23,6 +23,7 @@ DTYPES = {
     "exit_cost": torch.float64,
     "probabilities": torch.float32,
     "ensemble": torch.float32,
+    "score": torch.float32,
     "target": torch.int8,
     "proceed": torch.bool,
     "rule": torch.int8,

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from grandmodel.core.checks import require_choice
+from grandmodel.decision.aggregation import LITERAL_THRESHOLD
 from grandmodel.decision.challenger import EXECUTION_RULES, LITERAL_GATE
+from grandmodel.systems.config import VOTES
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class JudgeRule:
     gate: float = 1.0  # read by challenger and literal
 
     def __post_init__(self) -> None:
-        require_choice("agent.execute", self.execute, tuple(EXECUTION_RULES))
+        require_choice("agent.execute", self.execute, (*EXECUTION_RULES, VOTES))
 
     @property
     def label(self) -> str:
@@ -33,9 +35,17 @@ ARGMAX = JudgeRule("argmax")
 LITERAL = JudgeRule("literal", LITERAL_GATE)
 
 
-def gate_rules(gates: Sequence[float]) -> tuple[JudgeRule, ...]:
-    """One challenger rule per gate, then argmax and the literal rule beside them."""
-    return (*(JudgeRule("challenger", float(gate)) for gate in gates), ARGMAX, LITERAL)
+def gate_rules(gates: Sequence[float], execute: str = "challenger") -> tuple[JudgeRule, ...]:
+    """One rule per gate, then those that are reported beside the team's own."""
+    kind = VOTES if execute == VOTES else "challenger"
+    return (*(JudgeRule(kind, float(gate)) for gate in gates), *rules_beside(execute))
+
+
+def rules_beside(execute: str) -> tuple[JudgeRule, JudgeRule]:
+    """Return the rule without a gate and the text's, of a team that pools or votes."""
+    if execute == VOTES:
+        return JudgeRule(VOTES, 0.0), JudgeRule(VOTES, LITERAL_THRESHOLD)
+    return ARGMAX, LITERAL
 
 
 @dataclass(frozen=True)

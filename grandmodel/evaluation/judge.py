@@ -13,9 +13,7 @@ from torch import Tensor
 
 from grandmodel.core.random import torch_stream
 from grandmodel.core.types import Segment
-from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.limits import apply_limits
-from grandmodel.decision.pool import pool_logits
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.market_env import MarketEnv
@@ -32,6 +30,7 @@ from grandmodel.evaluation.columns import (
     stacked,
     stacked_or_none,
 )
+from grandmodel.evaluation.deciders import decider
 from grandmodel.evaluation.execution import (
     ARGMAX,
     LITERAL,
@@ -139,12 +138,11 @@ class _Run:
     def __init__(self, judge: Judge, team: Team, views: list[MarketView]) -> None:
         self.judge, self.team, self.views = judge, team, views
         self.heads = team.heads()
-        self.weights = team.weights
+        self.decide = decider(judge.tape, judge.config, team, judge._groups)
         self.copies, self.count = len(judge.rules), len(judge.segments)
         self.envs = self.copies * self.count
         self.steps_at_once = max(LEAST_STEPS_AT_ONCE, ROWS_AT_ONCE // self.count)
         self.observation = judge._env.reset()
-        self.low_confidence = torch.zeros(self.envs, dtype=torch.int64, device=judge._start.device)
         self.columns: dict[str, np.ndarray] = {}
 
     def stretch(self, first: int, last: int) -> None:
@@ -163,12 +161,11 @@ class _Run:
             logits = team.logits_all(
                 self._copied(embedding), seen.account, adjust, heads=self.heads
             )
-            pooled = pool_logits(logits, self.weights, team.pool)
-            target, proceed, rule = self._decide(pooled, seen.position)
+            decided = self.decide(logits, seen)
             if judge.detail:
                 edges.append((env.force_flat, env.no_entry))
-                said.append((logits, pooled, target, proceed, rule, seen.position, seen.bars_held))
-            result = env.step(target)
+                said.append((logits, *decided[1:], seen.position, seen.bars_held))
+            result = env.step(decided.orders)
             self.observation = result.observation
             accounts.append(account_columns(env, result))
         columns = named(accounts)
@@ -198,26 +195,6 @@ class _Run:
             return values
         return values.expand(self.copies, *values.shape).reshape(self.envs, *values.shape[1:])
 
-    def _decide(self, pooled: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Apply each group's rule; targets, comparisons and rules of all environments."""
-        groups = self.judge._groups
-        if len(groups) == 1:
-            only = groups[0]
-            *out, self.low_confidence = EXECUTION_RULES[only.execute](
-                pooled, position, only.gate, self.low_confidence
-            )
-            return out[0], out[1], out[2]
-        parts = []
-        for group in groups:
-            envs = group.envs
-            *out, count = EXECUTION_RULES[group.execute](
-                pooled[envs], position[envs], group.gate, self.low_confidence[envs]
-            )
-            self.low_confidence[envs] = count
-            parts.append(out)
-        target, proceed, rule = (torch.cat(column) for column in zip(*parts, strict=True))
-        return target, proceed, rule
-
     def _keep(self, first: int, last: int, columns: dict[str, Tensor]) -> None:
         """Move the columns of a stretch into the result, [step, copy, segment, ...]."""
         for name, values in columns.items():
@@ -232,7 +209,7 @@ class _Run:
         self, account: dict[str, Tensor], said: list[Tensor], edges: list[Tensor | None]
     ) -> dict[str, Tensor]:
         """Each agent's probabilities, and what settled each action: limits, then the fill."""
-        logits, pooled, target, proceed, rule, position, bars_held = said
+        logits, ensemble, score, target, proceed, rule, position, bars_held = said
         force_flat, no_entry = (None if edge is None else edge.flatten() for edge in edges)
         _, limit = apply_limits(
             target.flatten(),
@@ -247,7 +224,8 @@ class _Run:
         rule = torch.where(limit != Rule.NONE, limit, rule)
         return {
             "probabilities": torch.softmax(logits, dim=-1),
-            "ensemble": pooled,
+            "ensemble": ensemble,
+            "score": score,
             "target": target,
             "proceed": proceed,
             "rule": settled(rule, account["outcome"], account["ended"]),
@@ -260,7 +238,8 @@ class _Run:
         if LEG_COLUMNS[0] in turned:
             legs = Legs(*(turned[name] for name in LEG_COLUMNS))
         if self.judge.detail:
-            detail = Detail(self.team.names, *(turned[name] for name in DETAIL_COLUMNS))
+            said = (turned[name] for name in DETAIL_COLUMNS)
+            detail = Detail(self.team.names, self.team.class_names, *said)
         return Judgement(
             segments=self.judge.segments,
             rules=tuple(rule.label for rule in self.judge.rules),

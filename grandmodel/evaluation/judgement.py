@@ -23,8 +23,10 @@ class Detail:
     """Every decision of every copy, axes [copy, segment, step, ...]."""
 
     names: tuple[str, ...]  # the agents
+    class_names: tuple[tuple[str, ...], ...]  # of each agent's three classes
     probabilities: NDArray[np.float32]  # [..., agent, 3]
-    ensemble: NDArray[np.float32]  # [..., 3]
+    ensemble: NDArray[np.float32]  # [..., 3], nan where the team votes
+    score: NDArray[np.float32]  # confidence of the ensemble, or what the votes add up to
     target: NDArray[np.int8]  # wanted, before the hard limits
     proceed: NDArray[np.bool_]  # whether the execution rule's comparison held
     rule: NDArray[np.int8]  # grandmodel.decision.rules.Rule that fired
@@ -150,7 +152,7 @@ class Judgement:
         agents = {
             f"p_{name}_{label}": probabilities[:, agent, number]
             for agent, name in enumerate(detail.names)
-            for number, label in enumerate(CLASS_NAMES)
+            for number, label in enumerate(detail.class_names[agent])
         }
         action = self.position[at]
         after = np.where(self.ended[at] != 0, 0, action)
@@ -161,14 +163,14 @@ class Judgement:
                 "segment": segment.segment,
                 **agents,
                 **{f"p_{label}": ensemble[:, k] for k, label in enumerate(CLASS_NAMES)},
-                "confidence": ensemble.max(axis=1),
+                "confidence": detail.score[at].astype(np.float64),
                 "uncertainty": normalised_entropy(ensemble),
                 "should_proceed": detail.proceed[at],
                 "action": action,
                 "position": np.concatenate([[0], after[:-1]]).astype(np.int8),
                 "rule": pd.Categorical.from_codes(detail.rule[at], RULE_NAMES),
                 "rule_text": pd.Categorical.from_codes(detail.rule[at], [*RULE_TEXTS.values()]),
-                **reason_columns(detail.names, probabilities, detail.ensemble[at]),
+                **reason_columns(detail, probabilities, detail.ensemble[at]),
             }
         )
 
@@ -192,23 +194,29 @@ class Judgement:
 
 
 def reason_columns(
-    names: tuple[str, ...], probabilities: NDArray[np.float32], ensemble: NDArray[np.float32]
+    detail: Detail, probabilities: NDArray[np.float32], ensemble: NDArray[np.float32]
 ) -> dict[str, Any]:
     """Columns of the decision record: who said what, who agreed, where the doubt comes from.
 
+    Of a team that votes only who said what: its rules say the rest.
+
     Args:
-        names: the agents.
+        detail: names of agents and classes.
         probabilities: of each agent, [row, agent, 3].
         ensemble: the pooled vectors, [row, 3].
     """
     why = reasons(torch.from_numpy(probabilities), torch.from_numpy(ensemble))
     prediction, agrees = why.prediction.numpy(), why.agrees.numpy()
+    names = detail.names
     dominant = ("consensus", *names)
+    said = {
+        f"prediction_{name}": pd.Categorical.from_codes(prediction[:, agent], labels)
+        for agent, (name, labels) in enumerate(zip(names, detail.class_names, strict=True))
+    }
+    if np.isnan(ensemble).all():
+        return said
     return {
-        **{
-            f"prediction_{name}": pd.Categorical.from_codes(prediction[:, agent], CLASS_NAMES)
-            for agent, name in enumerate(names)
-        },
+        **said,
         **{f"agrees_{name}": agrees[:, agent] for agent, name in enumerate(names)},
         "agreement": agrees.mean(axis=1),
         "dominant_signal": pd.Categorical.from_codes(why.dominant.numpy() - CONSENSUS, dominant),

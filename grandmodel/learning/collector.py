@@ -24,7 +24,7 @@ class Environments(Protocol):
         """Start all environments."""
         ...
 
-    def step(self, target: Orders) -> StepResult:
+    def step(self, orders: Orders) -> StepResult:
         """Advance all environments by one decision: int64 [env] in {-1, 0, 1}, or orders."""
         ...
 

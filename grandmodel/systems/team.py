@@ -46,7 +46,7 @@ class Team(nn.Module):
         dropout_rate: float = 0.0,
         roles: Sequence[str] = (),
     ) -> None:
-        """Join the parts; ``pool`` is the pooling mode, ``roles`` what each votes on, if it does."""
+        """Join the parts; ``pool`` is how members are pooled, ``roles`` what they vote on if so."""
         super().__init__()
         self.names = tuple(policy.spec.agent for policy in policies)
         self.members = nn.ModuleDict({policy.spec.agent: policy for policy in policies})

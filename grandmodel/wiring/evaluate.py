@@ -160,8 +160,8 @@ def _judge(
 
 def _gate(config: TrainConfig, stored: float) -> float:
     """Return the gate to judge with: given, the literal rule's own, or the calibrated one."""
-    if not isinstance(config.agent.gate, str):
-        return float(config.agent.gate)
+    if not isinstance(config.agent.bar_to_pass, str):
+        return float(config.agent.bar_to_pass)
     return LITERAL_GATE if config.agent.execute == "literal" else stored
 
 

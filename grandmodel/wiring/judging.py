@@ -7,7 +7,8 @@ from typing import Any, TypedDict
 
 from omegaconf import DictConfig
 
-from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule
+from grandmodel.evaluation.execution import JudgeRule, rules_beside
+from grandmodel.evaluation.judge import Judge
 from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.ledger import Ledger
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
@@ -25,6 +26,7 @@ from grandmodel.evaluation.statistics import (
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.evaluation.verdict import Verdict, gather, judge_evidence
 from grandmodel.market.cost_table import COST_KEYS
+from grandmodel.systems.config import VOTES
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.quality import quality_of
@@ -60,12 +62,14 @@ class Judging:
         config, subject = self.config, self.subject
         if self.occasion.split == "validation" and self.occasion.chosen_here:
             listed = any(abs(subject.gate - gate) < 1e-9 for gate in config.evaluation.gates)
-            if config.agent.execute != "challenger" or not (listed or subject.gate >= 1.0):
-                config = replace(config, agent=replace(config.agent, gate=subject.gate))
+            calibrated = config.agent.execute in ("challenger", VOTES)
+            if not calibrated or not (listed or subject.gate >= 1.0):
+                config = replace(config, agent=config.agent.passing(subject.gate))
             validator = build_validator(config, self.stage, subject.sd_floor, detail=True)
             found = validator(subject.team, subject.gate)
             return found.judgement, found.row, found.beside
-        rules = (JudgeRule(config.agent.execute, subject.gate), ARGMAX, LITERAL)
+        own = JudgeRule(config.agent.execute, subject.gate)
+        rules = (own, *rules_beside(config.agent.execute))
         judge = Judge(
             self.stage.tape,
             self.occasion.segments,

@@ -75,7 +75,7 @@ def build_validator(
         config.env,
         config.evaluation,
         execute=config.agent.execute,
-        gate=config.agent.gate,
+        gate=config.agent.bar_to_pass,
         sessions_per_year=stage.sessions_per_year,
         sd_floor=sd_floor,
         detail=detail,

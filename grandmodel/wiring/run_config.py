@@ -17,7 +17,8 @@ from grandmodel.wiring.sections import PathsConfig
 from grandmodel.wiring.trust import vouch
 
 JUDGED_AGAIN = (
-    "data", "instrument", "evaluation", "agent.execute", "agent.gate", "paths", "trainer",
+    "data", "instrument", "evaluation", "agent.execute", "agent.gate", "agent.threshold", "paths",
+    "trainer",
 )  # fmt: skip
 FIXED = ("evaluation.gates",)  # the batch of rules that a stored gate belongs to
 RESUMED = ("logger", "callbacks.progress", "callbacks.checkpoint_every_s")
