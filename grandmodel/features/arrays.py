@@ -3,11 +3,11 @@
 import numpy as np
 
 from grandmodel.features.inputs import BarArrays
-from grandmodel.features.matrix import PathArrays
+from grandmodel.features.path import PathArrays
 from grandmodel.features.synergy import Synergies
 from grandmodel.market.bars import Bars, resample
-from grandmodel.market.calendar import SessionTable
-from grandmodel.market.dataset import MarketPath, SynergyEvents
+from grandmodel.market.calendar import SessionTable, session_table
+from grandmodel.market.dataset import DECISION_MINUTES, MarketPath, SynergyEvents
 from grandmodel.market.events import Events
 
 GAP_MINUTES = 5
@@ -58,12 +58,14 @@ def gap_bars(path: MarketPath) -> Bars | None:
 
 def path_arrays(path: MarketPath, table: SessionTable, events: Events | None = None) -> PathArrays:
     """Return what the indicators of one path read, with the economic calendar if there is one."""
-    fine = gap_bars(path)
+    fine, fast = gap_bars(path), path.bars.minutes < DECISION_MINUTES
+    slow = resample(path.bars, DECISION_MINUTES) if fast else None
     return PathArrays(
         bar_arrays(path.bars, table),
-        None if fine is None else bar_arrays(fine),
+        None if fine is None or fast else bar_arrays(fine),
         None if path.synergies is None else _brought(path.synergies),
         events,
+        None if slow is None else bar_arrays(slow, session_table(slow)),
     )
 
 

@@ -15,6 +15,8 @@ from grandmodel.features.mlmi import (
 from grandmodel.features.scaling import SCALINGS
 from grandmodel.features.synergy import GATES
 
+SLOW_MINUTES, FAST_MINUTES = 30, 5
+
 
 @dataclass(kw_only=True)
 class MlmiConfig:
@@ -59,6 +61,8 @@ class SynergyConfig:
 class FeatureConfig:
     """Which columns a tape has and how they are made (`features.*`)."""
 
+    minutes: int = SLOW_MINUTES
+    """Length of the bars that are decided on: 30 (the strategic matrix) or 5 (the tactical one)."""
     scaling: str = "shipped"
     """`shipped`, or `text`: running z-scores."""
     temporal: bool = False
@@ -72,6 +76,14 @@ class FeatureConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range, naming the key."""
+        require(
+            self.minutes in (SLOW_MINUTES, FAST_MINUTES),
+            f"features.minutes must be {SLOW_MINUTES} or {FAST_MINUTES}, was {self.minutes}",
+        )
+        require(
+            not (self.fast and self.temporal),
+            "features.temporal belongs to features.minutes=30: network=temporal reads half hours",
+        )
         require_choice("features.scaling", self.scaling, SCALINGS)
         self.extra = [self.extra] if isinstance(self.extra, str) else list(self.extra or ())
         require_distinct("features.extra", self.extra)
@@ -81,3 +93,8 @@ class FeatureConfig:
                 f"features.extra: there is no extra column {name}{near_matches(name, EXTRAS)}; "
                 "docs/columns.md lists them, all stands for every one",
             )
+
+    @property
+    def fast(self) -> bool:
+        """Whether decisions are taken on five-minute bars."""
+        return self.minutes == FAST_MINUTES

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grandmodel.core.clock import close_time_ns
 from grandmodel.features.additive import levels_in_ranges, nodes_in_ranges
@@ -20,6 +18,7 @@ from grandmodel.features.mlmi import Mlmi
 from grandmodel.features.mmd import Mmd
 from grandmodel.features.momentum import Momentum
 from grandmodel.features.nwrqk import Nwrqk
+from grandmodel.features.path import Columns, PathArrays, PathFeatures
 from grandmodel.features.profile import Profile
 from grandmodel.features.scaling import MATRIX_30, Scaling
 from grandmodel.features.smooth import Atr
@@ -30,6 +29,7 @@ from grandmodel.features.synergy import (
     SynergyDetector,
     no_synergies,
 )
+from grandmodel.features.tactical_path import TACTICAL_COLUMNS, tactical_features
 from grandmodel.features.time_of_day import TimeOfDay
 from grandmodel.features.volatility import Volatility
 from grandmodel.market.events import Events
@@ -40,8 +40,6 @@ CONTEXT = (
     "weekday",
 )  # fmt: skip
 TEMPORAL = ("nwrqk_pred", "fvg_size", "price_distance", "volume_imbalance", "level_touches")
-
-Columns = dict[str, NDArray[np.float64]]
 
 
 class Indicator(Protocol):
@@ -94,6 +92,8 @@ def tape_columns(config: FeatureConfig, *, events: bool = False) -> tuple[str, .
         events: whether there is an economic calendar.
     """
     names = (*MATRIX_30, *MODIFIERS, *CONTEXT, *(TEMPORAL if config.temporal else ()))
+    if config.fast:
+        names = TACTICAL_COLUMNS
     return tuple(dict.fromkeys((*names, *wanted_columns(config.extra, events=events))))
 
 
@@ -116,27 +116,6 @@ def beside(raw: dict, scaled: dict, synergy: dict) -> dict:
         "weekday": raw["weekday"],
         **synergy,
     }
-
-
-@dataclass(frozen=True)
-class PathArrays:
-    """Bars of one path on the decision clock and, where there are any, the finer ones."""
-
-    bars: BarArrays
-    fine: BarArrays | None = None  # gaps are found on these; 5 minutes or a little more
-    synergies: Synergies | None = None  # those that the data bring; None: they are looked for
-    events: Events | None = None  # the economic calendar, known beforehand
-
-
-@dataclass(frozen=True)
-class PathFeatures:
-    """All that is computed over one path, float64 [bar]; what is undefined is nan in `raw`."""
-
-    raw: Columns  # indicator values in their own units
-    scaled: Columns  # the columns of the tape, finite
-    gaps: Columns  # of the finer bars [fine bar], else of the path's; empty where unused
-    gap_events: GapEvents | None
-    synergies: Synergies
 
 
 def _gap_columns(path: PathArrays) -> tuple[Columns, GapEvents]:
@@ -208,6 +187,9 @@ def compute(
     on their number.
     """
     with ThreadPoolExecutor(workers) as pool:
+        if config.fast:
+            yield from pool.map(lambda path: _fast(path, config), paths)
+            return
         jobs: dict[tuple[int, int], Future] = {}
         for number, work in _by_length(paths, config):
             jobs[number] = pool.submit(work)
@@ -215,6 +197,12 @@ def compute(
         for index, path in enumerate(paths):
             results = [jobs.pop((index, column)).result() for column in range(width)]
             yield _join(path, config, results)
+
+
+def _fast(path: PathArrays, config: FeatureConfig) -> PathFeatures:
+    """Return the features of one path on the five-minute clock."""
+    added = extras(config, path.bars.volume_kind, path.bars.minutes, path.events)
+    return tactical_features(path, config, added)
 
 
 def _by_length(

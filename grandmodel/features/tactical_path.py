@@ -3,16 +3,24 @@
 What 30-minute bars tell is known at their close and no earlier.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from grandmodel.core.clock import close_time_ns
 from grandmodel.features.config import FeatureConfig
-from grandmodel.features.inputs import BarArrays
+from grandmodel.features.extras.base import Extra
 from grandmodel.features.latched import LATCHED, latched
-from grandmodel.features.matrix import Columns, PathFeatures
 from grandmodel.features.mlmi import Mlmi
 from grandmodel.features.nwrqk import Nwrqk
-from grandmodel.features.synergy import GapSignals, StrategicSignals, Synergies, SynergyDetector
+from grandmodel.features.path import Columns, PathArrays, PathFeatures
+from grandmodel.features.synergy import (
+    GapSignals,
+    StrategicSignals,
+    Synergies,
+    SynergyDetector,
+    no_synergies,
+)
 from grandmodel.features.tactical import MATRIX_5, TacticalMatrix
 from grandmodel.features.time_of_day import TimeOfDay
 from grandmodel.features.volatility import Volatility
@@ -21,18 +29,21 @@ TACTICAL_CONTEXT = (*LATCHED, "log_volatility_ratio", "hour_sin", "hour_cos", "w
 TACTICAL_COLUMNS = (*MATRIX_5, *TACTICAL_CONTEXT, "raw_volatility_30")
 
 
-def tactical_features(five: BarArrays, thirty: BarArrays, config: FeatureConfig) -> PathFeatures:
+def tactical_features(
+    path: PathArrays, config: FeatureConfig, extras: Sequence[Extra] = ()
+) -> PathFeatures:
     """Return what a tape of five-minute decisions holds of one path.
 
     Args:
-        five: its bars, with the local calendar of their opens.
-        thirty: the same market in 30-minute bars, from the same first half hour on.
+        path: its bars and the same market in half hours, from the same first half hour on.
         config: scaling, MLMI store and synergy gates.
+        extras: what computes further columns, fresh.
     """
+    five = path.bars
     matrix = TacticalMatrix(five.tick, five.volume_kind, config.scaling)
     raw, scaled, events = matrix.with_events(five)
     gaps = {name: values for name, values in raw.items() if name.startswith("fvg_")}
-    synergies = _synergies(five, thirty, gaps, config)
+    synergies = path.synergies or _synergies(path, gaps, config)
     raw |= Volatility().over(five) | TimeOfDay().over(five)
     raw["atr_14"] = np.nan_to_num(gaps["fvg_atr_14"])
     closes = close_time_ns(five.open_time_ns, five.minutes)
@@ -46,13 +57,17 @@ def tactical_features(five: BarArrays, thirty: BarArrays, config: FeatureConfig)
         "raw_volatility_30": raw["volatility_30"],
     }
     kept = {name: found[name] for name in TACTICAL_COLUMNS}
+    for extra in extras:
+        forms = extra.over(five)
+        raw, kept = raw | forms.raw, kept | forms.scaled
     return PathFeatures(raw, kept, gaps, events, synergies)
 
 
-def _synergies(
-    five: BarArrays, thirty: BarArrays, gaps: Columns, config: FeatureConfig
-) -> Synergies:
+def _synergies(path: PathArrays, gaps: Columns, config: FeatureConfig) -> Synergies:
     """Join the pulses and turns of the slow clock with the gaps of the fast one, as they close."""
+    five, thirty = path.bars, path.slow
+    if thirty is None:
+        return no_synergies()
     slow = Mlmi(config.mlmi.memory, config.mlmi.label_mode).over(thirty) | Nwrqk().over(thirty)
     strategic = StrategicSignals(
         slow["mlmi_value"], slow["mlmi_signal"], slow["nwrqk_signal"], slow["nwrqk_slope"]

@@ -27,7 +27,7 @@ from grandmodel.market.hours import known_hours
 from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
 from grandmodel.market.readers.formats import read_bars
 from grandmodel.market.reading import reading_notes
-from grandmodel.market.splits import WARMUP_BARS, Span, split_by_sessions
+from grandmodel.market.splits import Span, split_by_sessions, warmup_of
 from grandmodel.market.volume import volume_contradiction, warmup_rows
 
 Reader = Callable[[DataConfig, Instrument], Bars]
@@ -44,7 +44,8 @@ def load_dataset(
     instruments: Mapping[str, Instrument] | Instrument,
     purge_bars: int,
     *,
-    min_bars: int = WARMUP_BARS + EPISODE_BARS,
+    minutes: int = DECISION_MINUTES,
+    min_bars: int | None = None,
     whole: bool = False,
     reader: Reader | None = None,
 ) -> Dataset:
@@ -54,7 +55,8 @@ def load_dataset(
         config: the file and how to understand it.
         instruments: the instrument, or known ones by name, of which the file's name chooses.
         purge_bars: decisions removed at the end of training: the longest holding plus one.
-        min_bars: warm-up plus one episode, 30-minute bars.
+        minutes: length of the bars that are decided on.
+        min_bars: warm-up plus one episode, in those bars; None: a usual episode.
         whole: put all usable bars into test, for backtests of something already trained.
         reader: reads the file in place of the shipped readers.
 
@@ -67,20 +69,22 @@ def load_dataset(
     file_bars = (reader or read_bars)(config, instrument)
     notes = [*_notes(file_bars, config), *event_notes(events, file_bars)]
     file_bars = _with_facts(_at_raw_level(file_bars, config))
-    bars = resample(file_bars, DECISION_MINUTES)
+    bars = resample(file_bars, minutes)
+    warmup = warmup_of(minutes)
+    min_bars = warmup + EPISODE_BARS if min_bars is None else min_bars
     table = session_table(bars)
     require(
         len(bars) > 0,
-        f"{bars.source} holds less than one bar of {DECISION_MINUTES} minutes: give more bars",
+        f"{bars.source} holds less than one bar of {minutes} minutes: give more bars",
     )
     notes += [words for words in (carry_words(bars, table),) if words is not None]
     start, stop = _usable(bars, table, config)
     _require_enough(bars, stop, min_bars, config)
-    splits = _splits(table, start, stop, config.split, purge_bars, whole=whole)
-    _require_parts(bars.source, splits, min_bars - WARMUP_BARS, whole=whole)
+    splits = _splits(table, max(start, warmup), stop, config.split, purge_bars, whole=whole)
+    _require_parts(bars.source, splits, min_bars - warmup, whole=whole)
     for note in notes:
         log.warning(note)
-    finest = file_bars if file_bars.minutes < DECISION_MINUTES else None
+    finest = file_bars if file_bars.minutes < minutes else None
     if stop < len(bars):
         end_ns = int(bars.close_time_ns[stop - 1])
         bars = bars.slice(0, stop)
@@ -200,15 +204,15 @@ def _require_enough(bars: Bars, stop: int, min_bars: int, config: DataConfig) ->
     until = "" if config.end is None else f" up to data.end={config.end}"
     require(
         stop >= min_bars,
-        f"{bars.source} holds {stop} bars of {DECISION_MINUTES} minutes{until}, the warm-up of "
-        f"{WARMUP_BARS} and one episode need {min_bars}: give more bars or lower env.episode_bars",
+        f"{bars.source} holds {stop} bars of {bars.minutes} minutes{until}, the warm-up of "
+        f"{warmup_of(bars.minutes)} and one episode need {min_bars}: give more bars or lower env.episode_bars",
     )
 
 
 def _splits(
     table: SessionTable, start: int, stop: int, config: SplitConfig, purge_bars: int, *, whole: bool
 ) -> dict[str, Span]:
-    first = min(max(start, WARMUP_BARS), stop)
+    first = min(start, stop)
     if whole:
         return {
             "train": Span(0, first, first),

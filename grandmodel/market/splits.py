@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from grandmodel.core.checks import require
 
 WARMUP_BARS = 600  # first 30-minute bars of a file: known to the features, never decided on
+WARMUP_MINUTES = 30
 PARTS = ("train", "validation", "test")
 
 
@@ -21,6 +22,11 @@ class Span(NamedTuple):
     path: int
     start: int
     stop: int
+
+
+def warmup_of(minutes: int) -> int:
+    """Return the bars of another length that take as long as the warm-up."""
+    return WARMUP_BARS * WARMUP_MINUTES // minutes
 
 
 def split_by_sessions(

@@ -30,11 +30,11 @@ from grandmodel.market.bootstrap import bootstrap_dataset
 from grandmodel.market.calendar import sessions_per_year
 from grandmodel.market.carry import carry_facts
 from grandmodel.market.config import DataConfig
-from grandmodel.market.dataset import DECISION_MINUTES, Dataset, instrument_facts
+from grandmodel.market.dataset import Dataset, instrument_facts
 from grandmodel.market.instruments import Instrument, instrument_for
 from grandmodel.market.load import load_dataset
 from grandmodel.market.readers.formats import read_bars
-from grandmodel.market.splits import WARMUP_BARS, Span, cut_segments
+from grandmodel.market.splits import Span, cut_segments, warmup_of
 from grandmodel.market.stress.config import parse_stress
 from grandmodel.market.stress.lay import lay_stress
 from grandmodel.market.synthetic.dataset import make_dataset
@@ -157,6 +157,7 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
     Raises:
         UserError: the bars cannot be read, or are too few for the warm-up and one episode.
     """
+    minutes = config.features.minutes
     if config.data.kind == "synthetic":
         given = config.instrument.given()
         require(
@@ -166,13 +167,17 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
         )
         dataset = draw_dataset(config)
         require(
-            dataset.minutes == DECISION_MINUTES,
+            dataset.minutes == minutes,
             f"data.world={config.data.world} is decided on every {dataset.minutes} minutes and the "
-            f"agents on bars of {DECISION_MINUTES}; look at it with grandmodel.commands.inspect",
+            f"agents on bars of {minutes}: set features.minutes={dataset.minutes} with agents for "
+            "it (agent=tactical: 5), or take another data.world",
         )
         return dataset
     return read_dataset(
-        config, purge_bars=max_hold_bars + 1, min_bars=WARMUP_BARS + episode_bars + 1
+        config,
+        purge_bars=max_hold_bars + 1,
+        minutes=minutes,
+        min_bars=warmup_of(minutes) + episode_bars + 1,
     )
 
 

@@ -1,6 +1,7 @@
 """Rules that no section can check alone, one function each."""
 
 from grandmodel.core.checks import require
+from grandmodel.decision.executor import SHARED_KINDS
 from grandmodel.market.instruments import Instrument
 from grandmodel.wiring.schema import TrainConfig
 
@@ -26,8 +27,9 @@ def check_weights_can_learn(config: TrainConfig) -> None:
         "use agent.ensemble_learn=record",
     )
     require(
-        kind != "record" or executor != "pool" or len(config.agent.active_names) == 1,
-        "agent.ensemble_learn=record needs agents that execute alone, but agent.executor is pool; "
+        kind != "record" or executor not in SHARED_KINDS or len(config.agent.active_names) == 1,
+        "agent.ensemble_learn=record needs agents that execute alone, but agent.executor is "
+        f"{executor}; "
         "use agent.ensemble_learn=gradient or fixed",
     )
 

@@ -6,14 +6,17 @@ import torch
 
 from grandmodel.core.checks import UserError, require
 from grandmodel.core.random import torch_stream
+from grandmodel.decision.aggregation import Aggregation
 from grandmodel.decision.executor import Executors
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import STARTS
+from grandmodel.envs.voting import VotedOrders
 from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.matrix import CONTEXT, TEMPORAL
 from grandmodel.learning.algorithms.mappo import Mappo
+from grandmodel.learning.choice import VotesChooser
 from grandmodel.learning.collector import Collector
 from grandmodel.learning.risk import RiskTerm
 from grandmodel.learning.seats import Seats
@@ -123,6 +126,7 @@ def build_learner(
         executors,
         steps=algorithm.rollout_steps,
         generator=torch_stream(config.seed, "actions", device),
+        chooser=_voting(config, stage, team),
     )
     learner = Mappo(
         seats,
@@ -137,6 +141,13 @@ def build_learner(
         pooled=config.agent.executor == "pool",
     )
     return collector, learner
+
+
+def _voting(config: TrainConfig, stage: Stage, team: Team) -> VotesChooser | None:
+    """Return how the votes of a team become orders in training; None: it does not vote."""
+    if not team.roles:
+        return None
+    return VotesChooser(VotedOrders(stage.tape, config.env, team.roles, Aggregation(training=True)))
 
 
 def load_team(team: Team, weights: dict[str, torch.Tensor], source: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from grandmodel.features.arrays import bar_arrays
 from grandmodel.features.config import FeatureConfig
+from grandmodel.features.path import PathArrays
 from grandmodel.features.tactical_path import TACTICAL_COLUMNS, tactical_features
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import session_table
@@ -35,8 +36,8 @@ def walk(seed=0):
 
 def features(bars):
     thirty = resample(bars, 30)
-    arrays = [bar_arrays(each, session_table(each)) for each in (bars, thirty)]
-    return tactical_features(*arrays, FeatureConfig())
+    five, slow = (bar_arrays(each, session_table(each)) for each in (bars, thirty))
+    return tactical_features(PathArrays(five, slow=slow), FeatureConfig(minutes=5))
 
 
 @pytest.fixture(scope="module")
