@@ -205,7 +205,8 @@ def _require_enough(bars: Bars, stop: int, min_bars: int, config: DataConfig) ->
     require(
         stop >= min_bars,
         f"{bars.source} holds {stop} bars of {bars.minutes} minutes{until}, the warm-up of "
-        f"{warmup_of(bars.minutes)} and one episode need {min_bars}: give more bars or lower env.episode_bars",
+        f"{warmup_of(bars.minutes)} and one episode need {min_bars}: give more bars or lower "
+        "env.episode_bars",
     )
 
 

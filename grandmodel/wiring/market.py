@@ -176,7 +176,6 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
     return read_dataset(
         config,
         purge_bars=max_hold_bars + 1,
-        minutes=minutes,
         min_bars=warmup_of(minutes) + episode_bars + 1,
     )
 
@@ -213,7 +212,8 @@ def read_dataset(
             "data.path is missing: data=bootstrap resamples a file, give data.path=FILE",
         )
         data = replace(data, kind=NO_FILE)
-    dataset = load_dataset(data, instrument, reader=read, **settings)
+    minutes = config.features.minutes
+    dataset = load_dataset(data, instrument, reader=read, minutes=minutes, **settings)
     if config.data.kind == "bootstrap":
         dataset = bootstrap_dataset(dataset, data.bootstrap, data.seed)
     return _stressed(dataset, config)
