@@ -8,6 +8,7 @@ import torch
 from assemble import assemble
 
 from grandmodel.core.random import torch_stream
+from grandmodel.decision.aggregation import ROLES
 from grandmodel.envs.toys import ToyEnv, endless_toy, identity_toy, private_view_toy
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.collector import Collector
@@ -75,11 +76,15 @@ def world(
 ) -> World:
     """Build a toy, a team for it, and its learner."""
     config = settings(**algorithm)
+    votes = executor == "votes"
+    seen = (members or MEMBERS[toy]).items()
     agent = AgentConfig(
         members={
-            name: MemberConfig(inputs=inputs) for name, inputs in (members or MEMBERS[toy]).items()
+            name: MemberConfig(inputs=inputs, votes=role if votes else None)
+            for (name, inputs), role in zip(seen, ROLES, strict=False)
         },
         executor=executor,
+        execute="votes" if votes else "challenger",
         ensemble_learn=ensemble_learn,
     )
     networks = NetworkConfig(kind=network, trunk=[16], head=16, dropout=dropout)

@@ -196,7 +196,7 @@ def test_a_member_has_its_own_window_and_starting_temperature():
     members = {"one": MemberConfig(inputs=["a"], window_bars=60, temperature=1.2)}
     team = make_team(agent_config(members=members))
     assert team.specs[0].window_bars == team.critic.spec.window_bars == 60
-    assert float(team.policies[0].head.temperature) == pytest.approx(1.2)
+    assert team.policies[0].head.temperature.item() == pytest.approx(1.2)
 
 
 @pytest.mark.parametrize("given", [{"temperature": 5.0}, {"window_bars": 0}])
