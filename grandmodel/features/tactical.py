@@ -7,9 +7,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from grandmodel.core.checks import require_choice
+from grandmodel.features.extras.flow import VolumeRatio, true_range
 from grandmodel.features.gaps import GapEvents, Gaps
 from grandmodel.features.inputs import Bar, BarArrays
-from grandmodel.features.relative_volume import RelativeVolume
 from grandmodel.features.scaling import SCALINGS
 from grandmodel.features.short_momentum import ShortMomentum
 from grandmodel.features.smooth import rolling_z
@@ -18,15 +18,18 @@ MATRIX_5 = (
     "fvg_bullish_active", "fvg_bearish_active", "fvg_nearest_level", "fvg_age",
     "fvg_mitigation_signal", "price_momentum_5", "volume_ratio",
 )  # fmt: skip
-INPUTS = (*MATRIX_5, "close", "fvg_atr_14", "price_momentum_5_size", "volume_ema_ratio")
+INPUTS = (*MATRIX_5, "close", "fvg_atr_14", "price_momentum_5_size", "amount")
 TACTICAL_BARS = 60
+TACTICAL_MINUTES = 5
 LIMIT = 3.0
 LEVEL_ATRS = 4.0
 AGE_BARS = 10.0
 TEXT_MOMENTUM = 0.05
+TEXT_ALPHA = 2.0 / 21.0  # of the volume's EMA over 20 bars
 
 _BULLISH, _BEARISH, _LEVEL, _AGE, _PULSE, _MOMENTUM, _VOLUME = range(7)
-_CLOSE, _ATR, _SIZE, _EMA_RATIO = range(7, 11)
+_CLOSE, _ATR, _SIZE, _AMOUNT = range(7, 11)
+_MEAN, _SEEN = range(2)
 
 
 @njit(cache=True, nogil=True)
@@ -54,7 +57,12 @@ def _as_text(raw, states, out):
         out[_AGE] = min(max(rolling_z(raw[_AGE], states[1]), -LIMIT), LIMIT)
     if not math.isnan(raw[_MOMENTUM]):
         out[_MOMENTUM] = math.tanh(raw[_MOMENTUM] / TEXT_MOMENTUM)
-    out[_VOLUME] = math.tanh(math.log(1.0 + max(0.0, raw[_EMA_RATIO] - 1.0)))
+    usual = states[2]
+    if usual[_SEEN] == 0.0:
+        usual[_MEAN], usual[_SEEN] = raw[_AMOUNT], 1.0
+    usual[_MEAN] += TEXT_ALPHA * (raw[_AMOUNT] - usual[_MEAN])
+    ratio = raw[_AMOUNT] / usual[_MEAN] if usual[_MEAN] > 0.0 else 1.0
+    out[_VOLUME] = math.tanh(math.log(1.0 + max(0.0, ratio - 1.0)))
 
 
 @njit(cache=True, nogil=True)
@@ -82,24 +90,29 @@ class TacticalMatrix:
     """
 
     columns = MATRIX_5
-    memory_bars = RelativeVolume.memory_bars
 
     def __init__(self, tick: float, volume_kind: str, scaling: str = "shipped") -> None:
         require_choice("features.scaling", scaling, SCALINGS)
         self._text = scaling == "text"
         self._gaps = Gaps(tick)
         self._momentum = ShortMomentum()
-        self._volume = RelativeVolume(volume_kind)
-        self._states = np.zeros((2, 3))
+        self._volume = VolumeRatio(volume_kind, TACTICAL_MINUTES)
+        self._by_range = volume_kind == "none"
+        self.memory_bars = self._volume.memory_bars
+        self._reset()
+
+    def _reset(self) -> None:
+        self._states = np.zeros((3, 3))
+        self._previous = math.nan
 
     def with_events(
         self, bars: BarArrays
     ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]], GapEvents]:
         """Return raw values and scaled columns, each [bar], and what happened to gaps."""
-        self._states = np.zeros((2, 3))
+        self._reset()
         gaps, events = self._gaps.with_events(bars)
-        raw = {"close": bars.close, **gaps}
-        raw |= self._momentum.over(bars) | self._volume.over(bars)
+        raw = {"close": bars.close, **gaps, "amount": self._amounts(bars)}
+        raw |= self._momentum.over(bars) | self._volume.over(bars).raw
         scaled = self._scale(np.stack([raw[name] for name in INPUTS], axis=1))
         return raw, dict(zip(MATRIX_5, scaled.T, strict=True)), events
 
@@ -109,10 +122,23 @@ class TacticalMatrix:
 
     def update(self, bar: Bar) -> dict[str, float]:
         """Take the next bar; return its scaled columns."""
-        raw = {"close": bar.close, **self._gaps.update(bar)}
-        raw |= self._momentum.update(bar) | self._volume.update(bar)
+        raw = {"close": bar.close, **self._gaps.update(bar), "amount": bar.volume}
+        if self._by_range:
+            raw["amount"] = true_range(bar.high, bar.low, self._previous)
+            self._previous = bar.close
+        raw |= self._momentum.update(bar) | self._volume.update(bar).raw
         row = self._scale(np.array([[raw[name] for name in INPUTS]]))[0]
         return dict(zip(MATRIX_5, row.tolist(), strict=True))
+
+    def _amounts(self, bars: BarArrays) -> NDArray[np.float64]:
+        """Return the volume of each bar, without volume its true range."""
+        if not self._by_range:
+            return bars.volume
+        before = np.concatenate([bars.open[:1], bars.close[:-1]])
+        before[:1] = np.nan
+        self._previous = float(bars.close[-1]) if len(bars) else math.nan
+        top, bottom = np.fmax(bars.high, before), np.fmin(bars.low, before)
+        return top - bottom
 
     def _scale(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.empty((len(raw), len(MATRIX_5)))

@@ -58,6 +58,8 @@ def tactical_features(
     }
     kept = {name: found[name] for name in TACTICAL_COLUMNS}
     for extra in extras:
+        if set(extra.columns) <= set(kept):
+            continue  # the matrix has it
         forms = extra.over(five)
         raw, kept = raw | forms.raw, kept | forms.scaled
     return PathFeatures(raw, kept, gaps, events, synergies)

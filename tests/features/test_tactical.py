@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.features.relative_volume import RelativeVolume
 from grandmodel.features.short_momentum import ShortMomentum
 from grandmodel.features.tactical import INPUTS, MATRIX_5, TacticalMatrix
 
@@ -29,29 +28,6 @@ def test_momentum_and_its_size_by_hand(make_bars):
     third = second + 0.06 * (0.10**2 - second)
     assert size[:5].tolist() == [0.0] * 5
     assert size[5:] == pytest.approx(np.sqrt([first, second, third]))
-
-
-def test_relative_volume_compares_with_the_same_time_of_earlier_days(make_bars):
-    volume = np.concatenate([[10.0, 50.0], [20.0, 0.0], [30.0, 100.0], [0.0, 1.0]])
-    bars = flat_bars(make_bars, np.full(8, 100.0), volume, per_day=2)
-    ratio = RelativeVolume("traded").over(bars)["volume_ratio"]
-    assert np.isnan(ratio[:2]).all()
-    assert ratio[2:].tolist() == [2.0, 0.0, 2.0, 4.0, 0.0, 0.02]
-
-
-def test_relative_volume_forgets_all_but_twenty_bars(make_bars):
-    volume = np.r_[1_000.0, np.full(20, 10.0), 30.0]
-    bars = flat_bars(make_bars, np.full(22, 100.0), volume, per_day=1)
-    ratio = RelativeVolume("traded").over(bars)["volume_ratio"]
-    assert ratio[20] == pytest.approx(10.0 / ((1_000.0 + 19 * 10.0) / 20))
-    assert ratio[21] == 3.0
-
-
-def test_without_volume_the_true_range_stands_for_it(make_bars):
-    opens = np.array([100.0, 100.0, 110.0])
-    bars = make_bars(opens, opens + 2.0, opens - 2.0, opens, np.zeros(3), minutes=5, per_day=1)
-    ratio = RelativeVolume("none").over(bars)["volume_ratio"]
-    assert ratio[1:].tolist() == [1.0, 3.0]  # 4 / 4, then (112 - 100) / 4
 
 
 def scaled_once(**given):
@@ -136,7 +112,7 @@ def test_nothing_before_a_bar_changes_with_what_follows_it(random_bars, scaling)
 
 
 def test_another_start_is_forgotten_after_the_declared_memory(random_bars):
-    memory = TacticalMatrix.memory_bars
+    memory = TacticalMatrix(0.25, "traded").memory_bars
     bars = random_bars(memory + 2_000, **FIVE)
     whole = TacticalMatrix(0.25, "traded").over(bars)
     late = TacticalMatrix(0.25, "traded").over(bars.slice(552, len(bars)))
