@@ -62,7 +62,8 @@ def decision_figure(
         y_title: what the price axis shows.
     """
     decisions, price = decisions.iloc[-WINDOW_DECISIONS:], price[-WINDOW_DECISIONS:]
-    names = ["ensemble", *agents]
+    bands = probability_bands(decisions, agents)
+    names = [*bands]
     heights = [0.40] + [0.60 / len(names)] * len(names)
     figure = make_subplots(
         rows=1 + len(names),
@@ -79,18 +80,17 @@ def decision_figure(
     at = thin(len(decisions), 6)
     ticks = {"tickvals": at, "ticktext": [time.replace(" ", "<br>") for time in times.iloc[at]]}
     for row, name in enumerate(names, start=2):
-        prefix = "p_" if name == "ensemble" else f"p_{name}_"
-        for label in CLASS_NAMES:
+        for colour, (label, column) in zip(CLASS_COLOURS.values(), bands[name], strict=True):
             figure.add_trace(
                 go.Scatter(
                     x=x,
-                    y=_small(decisions[f"{prefix}{label}"].to_numpy()),
+                    y=_small(decisions[column].to_numpy()),
                     name=label,
                     legendgroup=label,
                     showlegend=name == "ensemble",
                     stackgroup=name,
-                    line={"width": 0, "color": CLASS_COLOURS[label]},
-                    fillcolor=CLASS_COLOURS[label],
+                    line={"width": 0, "color": colour},
+                    fillcolor=colour,
                     hovertemplate=f"{name} {label} %{{y:.2f}}<extra></extra>",
                 ),
                 row=row,
@@ -106,6 +106,19 @@ def decision_figure(
     figure.update_yaxes(title={"text": y_title, "font": {"size": 11}}, row=1, col=1)
     figure.update_xaxes(**ticks)
     return _styled(figure, height=300 + 95 * len(names))
+
+
+def probability_bands(
+    decisions: pd.DataFrame, agents: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Return class and column of each probability by whose it is, the ensemble's if it has any."""
+    bands = {}
+    if decisions[f"p_{CLASS_NAMES[0]}"].notna().any():
+        bands["ensemble"] = [(label, f"p_{label}") for label in CLASS_NAMES]
+    for name in agents:
+        columns = [column for column in decisions if str(column).startswith(f"p_{name}_")]
+        bands[name] = [(str(column).removeprefix(f"p_{name}_"), str(column)) for column in columns]
+    return bands
 
 
 def _price_traces(x: np.ndarray, price: np.ndarray, action: np.ndarray) -> list[go.Scatter]:

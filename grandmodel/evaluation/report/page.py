@@ -146,8 +146,17 @@ def _decisions(data: ReportData) -> str:
         "Decisions on price, and who said what",
         _figure(figure),
         f"The last {shown} decisions of path {first}, segment {segment}; the bands are "
-        "probabilities of short, neutral and long.",
+        f"probabilities, from below: {_classes(data)}.",
     )
+
+
+def _classes(data: ReportData) -> str:
+    """What the bands show, once where all agents have the same classes."""
+    bands = figures.probability_bands(data.decisions, data.agents)
+    said = {name: ", ".join(label for label, _ in columns) for name, columns in bands.items()}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "; ".join(f"{name} {labels}" for name, labels in said.items())
 
 
 def _reasons(data: ReportData) -> str:

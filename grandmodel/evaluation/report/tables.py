@@ -152,15 +152,22 @@ def costs_html(costs: Mapping[str, float | str | None]) -> str:
 
 
 def reasons_html(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
-    """How often each rule fired, who led, where doubt came from, and who agreed with the pool."""
+    """How often each rule fired, who led, where doubt came from, and who agreed with the pool.
+
+    Of a team that votes: how often each rule fired, and what each agent voted.
+    """
     count = len(decisions)
+    votes = {f"{name} votes": f"prediction_{name}" for name in agents}
+    pooled = f"agrees_{agents[0]}" in decisions
+    told = REASONS if pooled else {**REASONS, **votes}
     rows: list[Mapping[str, Any]] = [
         {
             "what": heading,
             "value": str(value),
             "share of decisions": f"{100 * number / count:.1f} %",
         }
-        for heading, column in REASONS.items()
+        for heading, column in told.items()
+        if column in decisions
         for value, number in decisions[column].value_counts().items()
         if number
     ]
@@ -171,6 +178,7 @@ def reasons_html(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
             "share of decisions": f"{100 * decisions[f'agrees_{name}'].mean():.1f} %",
         }
         for name in agents
+        if pooled
     ]
     return records_html(rows)
 
