@@ -40,7 +40,8 @@ def observation_space(spec: ObservationSpec, *, more: int = 0) -> "gym.spaces.Bo
 def flat_observation(view: MarketView, observation: Observation) -> Tensor:
     """Return pooled window, context and account side by side, float32 [env, width]."""
     bar = observation.bar
-    return torch.cat([view.window(bar), view.context(bar), observation.account], dim=1)
+    window = view.pooled.index_select(0, bar)
+    return torch.cat([window, view.context(bar), observation.account], dim=1)
 
 
 def view_of(tape: Tape, spec: ObservationSpec | MarketView) -> MarketView:

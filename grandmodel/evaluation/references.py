@@ -150,7 +150,7 @@ def union_inputs(tape: Tape, union: ObservationSpec) -> InputsOf:
     view = MarketView(tape, union)
 
     def inputs_of(rows: Int[Tensor, " bar"]) -> Float[Tensor, "bar input"]:
-        return torch.cat([view.window(rows), view.context(rows)], dim=1)
+        return torch.cat([view.pooled.index_select(0, rows), view.context(rows)], dim=1)
 
     return inputs_of
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from grandmodel.core.types import Observation
+from grandmodel.core.types import Observation, Stretch
 from grandmodel.decision.pool import pool_log_probs
 from grandmodel.systems.dropout import draw_masks, unpack_masks
 from grandmodel.systems.team import Team
@@ -17,7 +17,7 @@ from grandmodel.systems.team import Team
 class View(Protocol):
     """The market inputs of one observation spec, read by tape row."""
 
-    def window(self, bar: Tensor, reads: str) -> Tensor:
+    def window(self, bar: Tensor, reads: str) -> Tensor | Stretch:
         """Return the windows that end at rows ``bar``."""
         ...
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grandmodel.core.types import Stretch
 from grandmodel.systems.policy import Policy
 
 BLOCK = 256
@@ -18,7 +19,7 @@ BLOCK = 256
 class MarketViewLike(Protocol):
     """The part of a market view that a trunk reads."""
 
-    def window(self, bar: Tensor, reads: str) -> Tensor:
+    def window(self, bar: Tensor, reads: str) -> Tensor | Stretch:
         """Return the window of each row, as the trunk reads it."""
         ...
 

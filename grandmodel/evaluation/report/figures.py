@@ -113,7 +113,7 @@ def probability_bands(
 ) -> dict[str, list[tuple[str, str]]]:
     """Return class and column of each probability by whose it is, the ensemble's if it has any."""
     bands = {}
-    if decisions[f"p_{CLASS_NAMES[0]}"].notna().any():
+    if bool(decisions[f"p_{CLASS_NAMES[0]}"].notna().to_numpy().any()):
         bands["ensemble"] = [(label, f"p_{label}") for label in CLASS_NAMES]
     for name in agents:
         columns = [column for column in decisions if str(column).startswith(f"p_{name}_")]

@@ -146,13 +146,13 @@ def _decisions(data: ReportData) -> str:
         "Decisions on price, and who said what",
         _figure(figure),
         f"The last {shown} decisions of path {first}, segment {segment}; the bands are "
-        f"probabilities, from below: {_classes(data)}.",
+        f"probabilities, from below: {_classes(data.decisions, data.agents)}.",
     )
 
 
-def _classes(data: ReportData) -> str:
+def _classes(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
     """What the bands show, once where all agents have the same classes."""
-    bands = figures.probability_bands(data.decisions, data.agents)
+    bands = figures.probability_bands(decisions, agents)
     said = {name: ", ".join(label for label, _ in columns) for name, columns in bands.items()}
     if len(set(said.values())) == 1:
         return next(iter(said.values()))

@@ -4,7 +4,8 @@ Source: `docs/definitions.md`, "Extra columns".
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -28,7 +29,11 @@ def single(bar: Bar) -> BarArrays:
     """Return arrays of one bar."""
     return BarArrays(
         np.array([bar.open_time_ns]),
-        *(np.array([value]) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume)),
+        np.array([bar.open]),
+        np.array([bar.high]),
+        np.array([bar.low]),
+        np.array([bar.close]),
+        np.array([bar.volume]),
         np.array([bar.day]),
         np.array([bar.hour], np.float64),
         np.array([bar.weekday]),
@@ -78,6 +83,10 @@ class Extra:
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         raise NotImplementedError
+
+    def _walk(self, step: Callable[..., None], *inputs: Any, out: NDArray[np.float64]) -> None:
+        """Move the state on over bars by a compiled step; write its columns into ``out``."""
+        step(*inputs, *self._state, out)
 
     def over(self, bars: BarArrays) -> Forms:
         """Return the columns [bar], from nothing; `update` may go on from the last bar."""

@@ -84,13 +84,13 @@ class VolumeRatio(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        previous, *slots = self._state
+        previous, values, days, counts = self._state
         amount = bars.volume
         if self._by_range:
             amount = np.empty(len(bars))
             _ranges(bars.high, bars.low, bars.close, previous, amount)
         minute = np.rint(bars.hour * 60.0).astype(np.int64) % SLOTS
-        _advance_ratio(amount, minute, bars.day, *slots, out)
+        _advance_ratio(amount, minute, bars.day, values, days, counts, out)
         return out
 
 
@@ -144,7 +144,7 @@ class SignedVolume(Extra):
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
         weight = np.ones(len(bars)) if self._counted else bars.volume
-        _advance_flow(bars.high, bars.low, bars.close, weight, *self._state, out)
+        self._walk(_advance_flow, bars.high, bars.low, bars.close, weight, out=out)
         return out
 
 
@@ -195,5 +195,5 @@ class Amihud(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_amihud(bars.close, bars.volume, self._counted, *self._state, out)
+        self._walk(_advance_amihud, bars.close, bars.volume, self._counted, out=out)
         return out

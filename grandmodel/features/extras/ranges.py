@@ -57,7 +57,7 @@ class Parkinson(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_parkinson(bars.high, bars.low, *self._state, out)
+        self._walk(_advance_parkinson, bars.high, bars.low, out=out)
         return out
 
 
@@ -101,7 +101,7 @@ class CorwinSchultz(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_high_low(bars.high, bars.low, bars.close, *self._state, out)
+        self._walk(_advance_high_low, bars.high, bars.low, bars.close, out=out)
         return out
 
 
@@ -146,7 +146,7 @@ class Roll(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_roll(bars.close, *self._state, out)
+        self._walk(_advance_roll, bars.close, out=out)
         return out
 
 
@@ -191,5 +191,5 @@ class OpeningGap(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_gap(bars.open, bars.high, bars.low, bars.close, *self._state, out)
+        self._walk(_advance_gap, bars.open, bars.high, bars.low, bars.close, out=out)
         return out

@@ -46,7 +46,7 @@ class Rsi(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_rsi(bars.close, *self._state, out)
+        self._walk(_advance_rsi, bars.close, out=out)
         return out
 
 
@@ -99,7 +99,7 @@ class Macd(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 3, len(bars)))
-        _advance_macd(bars.high, bars.low, bars.close, *self._state, out)
+        self._walk(_advance_macd, bars.high, bars.low, bars.close, out=out)
         return out
 
 
@@ -122,7 +122,7 @@ class Natr(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 1, len(bars)))
-        _advance_natr(bars.high, bars.low, bars.close, *self._state, out)
+        self._walk(_advance_natr, bars.high, bars.low, bars.close, out=out)
         return out
 
 
@@ -179,5 +179,5 @@ class Bollinger(Extra):
 
     def _take(self, bars: BarArrays) -> NDArray[np.float64]:
         out = np.empty((2, 4, len(bars)))
-        _advance_bands(bars.high, bars.low, bars.close, *self._state, out)
+        self._walk(_advance_bands, bars.high, bars.low, bars.close, out=out)
         return out

@@ -186,7 +186,8 @@ def draw_gap_world(config: "SyntheticConfig", bars: int, name: str) -> Drawn:
     truth = PathTruth(_drift_next(hidden, law), config.world, law, hidden=hidden)
     volume = np.full(bars, 1_000.0)
     shown = _synergies(hidden, law, bars, numpy_stream(config.seed, f"{name}/types"))
-    return Drawn(Prices(*prices, volume), truth, shown=shown)
+    opens, high, low, close = prices
+    return Drawn(Prices(opens, high, low, close, volume), truth, shown=shown)
 
 
 def _drift_next(hidden: dict[str, NDArray], law: GapLaw) -> NDArray[np.float64]:

@@ -100,7 +100,8 @@ def draw_synergy_world(config: "SyntheticConfig", bars: int, name: str, watch: W
             active -= int(direction[t - law.bars])
     recent = recent_synergies(direction, law.bars)
     truth = PathTruth(law.drift * recent, config.world, law, hidden={"synergy": direction})
-    finest = Prices(*fine, np.full(bars * FINE_BARS, VOLUME / FINE_BARS))
+    opens, high, low, close = fine
+    finest = Prices(opens, high, low, close, np.full(bars * FINE_BARS, VOLUME / FINE_BARS))
     return Drawn(_joined(finest), truth, finest, {"recent_synergies": recent})
 
 
