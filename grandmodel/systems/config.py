@@ -1,6 +1,7 @@
 """What can be set about a team and its networks; unknown keys are refused by the schema."""
 
 from dataclasses import dataclass, field, replace
+from math import isfinite
 
 from grandmodel.core.checks import require, require_between, require_choice, require_distinct
 from grandmodel.decision.aggregation import ROLES
@@ -175,8 +176,16 @@ class TemporalConfig:
 class ConvMemberConfig:
     """One agent's view in `network=conv` (`network.conv.members.<name>`)."""
 
-    attention: list[float] | None = None
-    """Factor on each input at the start of training, in their order; equal where not given."""
+    attention: list[float] = field(default_factory=list)
+    """Factor on each input at the start of training, in their order; equal where empty."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number."""
+        require(
+            all(isfinite(weight) for weight in self.attention),
+            "network.conv.members.<name>.attention must hold finite numbers, was "
+            f"{list(self.attention)}",
+        )
 
 
 @dataclass(kw_only=True)

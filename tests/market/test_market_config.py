@@ -11,7 +11,7 @@ from grandmodel.market.config import DataConfig, SplitConfig
     [
         (
             {"kind": "json"},
-            "data.kind must be one of auto, parquet, .*, csv, synthetic, custom, was json",
+            "data.kind must be one of auto, .*, synthetic, bootstrap, custom, was json",
         ),
         ({"stamp": "end"}, "data.stamp must be one of open, close, was end"),
         ({"timezone": "Mars/Base"}, "data.timezone must be a name such as UTC"),

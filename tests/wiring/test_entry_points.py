@@ -199,7 +199,7 @@ def test_a_killed_and_resumed_run_ends_like_an_unbroken_one(run: Path, home: Pat
         (("hydra.run.dir=/proc/nobody/may",), ("/proc/nobody", "cannot be written")),
         (("hydra.run.dir=outputs/train/whole",), ("already holds a run", "resume=")),
         (("data.leak=nobody",), ("data.leak", "nobody", "mlmi")),
-        (("agent.members.mlmi.inputs=[wizardry]",), ("wizardry", "mlmi_value")),
+        (("agent.members.mlmi.inputs=[wizardry]",), ("wizardry", "docs/columns.md")),
         (("logger=wandb",), ("logger.mode=online", "WANDB_API_KEY")),
         (("env.episode_bars=100000",), ("env.episode_bars", "100000")),
     ],

@@ -31,6 +31,7 @@ WHOLE_NUMBERS_AT_ZERO = {
     ("EvaluationConfig", "seed"): "a seed may be 0",
     ("SyntheticConfig", "seed"): "a seed may be 0",
     ("AgentConfig", "pool_every"): "0: no environment belongs to the pool",
+    ("CallbacksConfig", "monitor_updates"): "0: no monitor",
 }
 LISTS_THAT_MAY_BE_EMPTY = {
     ("MemberConfig", "inputs"): "an agent may live on context; one without any is refused later",
@@ -38,6 +39,7 @@ LISTS_THAT_MAY_BE_EMPTY = {
     ("MemberConfig", "context"): "most agents have none of their own",
     ("MemberConfig", "modifiers"): "most agents have none",
     ("LoggerConfig", "tags"): "a run need not have tags",
+    ("ConvMemberConfig", "attention"): "all columns weigh the same",
     ("Instrument", "costs"): "costs that never changed",
     ("DataConfig", "event_currencies"): "all currencies of the calendar",
 }
@@ -46,6 +48,8 @@ LISTS_THAT_MAY_REPEAT = {
     ("MemberConfig", "context"): "a column of the team's context counts once anyhow",
     ("TemporalMemberConfig", "kernels"): "two layers may be alike",
     ("NetworkConfig", "trunk"): "two layers may be alike",
+    ("ConvConfig", "channels"): "two layers may be alike",
+    ("ConvMemberConfig", "attention"): "two columns may weigh the same",
     ("CriticConfig", "hidden"): "two layers may be alike",
 }
 LISTS = {  # something that would be accepted once
@@ -61,6 +65,8 @@ LISTS = {  # something that would be accepted once
     ("Instrument", "costs"): CostEntry(valid_from="2020-01-01"),
     ("TemporalMemberConfig", "kernels"): 3,
     ("NetworkConfig", "trunk"): 8,
+    ("ConvConfig", "channels"): 8,
+    ("ConvMemberConfig", "attention"): 0.5,
     ("CriticConfig", "hidden"): 8,
 }
 
