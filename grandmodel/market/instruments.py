@@ -129,8 +129,10 @@ class Instrument:
         plain = [
             f"{field.name}={getattr(self, field.name)}"
             for field in fields(self)
-            if field.name != "name" and getattr(self, field.name) != field.default
+            if field.name not in ("name", "costs") and getattr(self, field.name) != field.default
         ]
+        if self.costs:
+            plain.append(f"other costs from {', '.join(entry.valid_from for entry in self.costs)}")
         return f"{self.name}: " + ", ".join(plain)
 
 

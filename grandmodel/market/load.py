@@ -185,10 +185,14 @@ def _usable(bars: Bars, table: SessionTable, config: DataConfig) -> tuple[int, i
         first = np.datetime_as_string(bars.open_time_ns[:1].view("M8[ns]"), unit="D")
         last = np.datetime_as_string(bars.open_time_ns[-1:].view("M8[ns]"), unit="D")
         raise UserError(
-            f"{bars.source} has no bars between data.start={config.start} and data.end="
-            f"{config.end}: its bars run from {''.join(first)} to {''.join(last)}"
+            f"{bars.source} has no bars{_between(config)}: its bars run from {''.join(first)} to {''.join(last)}"
         )
     return start, stop
+
+
+def _between(config: DataConfig) -> str:
+    given = {"from data.start=": config.start, "up to data.end=": config.end}
+    return "".join(f" {words}{value}" for words, value in given.items() if value is not None)
 
 
 def _edge(bars: Bars, table: SessionTable, key: str, value: str, *, after_day: bool) -> int:

@@ -6,13 +6,16 @@ Source: `docs/adapters.md`.
 """
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.core.types import ObservationSpec, Segment
@@ -24,6 +27,7 @@ from grandmodel.systems.critic import union_spec
 from grandmodel.systems.team import member_spec
 from grandmodel.systems.weights import initial_shares
 from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.exit import one_sentence
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.schema import TrainConfig
@@ -139,8 +143,8 @@ class OpenMarket:
         names = [spec.agent for spec in self.specs]
         given = dict(zip(names, self.weights, strict=True)) if weights is None else weights
         require(
-            set(given) == set(names),
-            f"weights must name each of {', '.join(names)} once, was {', '.join(given)}",
+            isinstance(given, Mapping) and set(given) == set(names),
+            f"weights must name each of {', '.join(names)} once, was {given}: give a dictionary",
         )
         spans = self._spans(split, "pettingzoo", open_test=open_test)
         return adapter.PettingZooMarketEnv(
@@ -151,6 +155,7 @@ class OpenMarket:
         )  # fmt: skip
 
     def _seed(self, seed: int | None) -> int:
+        require(seed is None or seed >= 0, f"seed must not be negative, was {seed}")
         return self.config.seed if seed is None else seed
 
     def _reward(self) -> Reward:
@@ -205,11 +210,14 @@ def open_market(*overrides: str) -> OpenMarket:
         *overrides: words of `train.py`'s command line, such as `data=csv`.
 
     Raises:
-        UserError: a value breaks a rule, or the bars cannot be read.
-        HydraException: an override names an unknown key, choice or type.
+        UserError: an override names an unknown key, choice or type, a value breaks a rule, or the
+            bars cannot be read.
     """
-    raw = compose("train", overrides)
-    config = with_needed_features(typed(raw, TrainConfig))
+    try:
+        raw = compose("train", overrides)
+        config = with_needed_features(typed(raw, TrainConfig))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_sentence(error)) from error
     stage = build_stage(
         config,
         max_hold_bars=config.env.max_hold_bars,
@@ -234,6 +242,12 @@ def make_env(*overrides: str, kind: str = "gymnasium", split: str = "train", **o
     """
     require_choice("kind", kind, KINDS)
     require_choice("split", split, SPLITS)
+    takes = (
+        OpenMarket.gymnasium_vector if kind == "stable_baselines3" else getattr(OpenMarket, kind)
+    )
+    known = [name for name in inspect.signature(takes).parameters if name not in ("self", "split")]
+    for name in options:
+        require(name in known, f"kind={kind} takes {', '.join(known)} and has no option {name}")
     return getattr(open_market(*overrides), kind)(split, **options)
 
 

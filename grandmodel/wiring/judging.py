@@ -14,7 +14,7 @@ from grandmodel.evaluation.ledger import Ledger
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.page import ReportData, write_report
-from grandmodel.evaluation.report.tables import openings_text
+from grandmodel.evaluation.report.tables import openings_text, orders_text
 from grandmodel.evaluation.rules import describe_grid
 from grandmodel.evaluation.statistics import (
     Difference,
@@ -188,6 +188,7 @@ class Judging:
                 "split": self.occasion.split,
                 "seed": str(self.config.seed),
                 "environment steps": f"{self.subject.env_steps:,}",
+                "orders": orders_text(self.config.env),
                 **self._seal(),
             },
             metrics=self.metrics,

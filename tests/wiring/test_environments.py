@@ -8,7 +8,6 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from grandmodel.core.checks import UserError
@@ -188,7 +187,7 @@ def test_what_cannot_be_meant_is_refused(given, sentence):
 def test_settings_are_checked_as_on_the_command_line():
     with pytest.raises(UserError, match=r"env\.capital must"):
         open_market("env.capital=-1")
-    with pytest.raises(HydraException):
+    with pytest.raises(UserError, match="is not a configuration key"):
         open_market("env.capitol=1")
 
 
@@ -215,3 +214,16 @@ def test_a_missing_package_is_named_with_its_remedy(kind, package, module, remed
     importlib.invalidate_caches()
     with pytest.raises(UserError, match=f"needs the package {package}, .*: {remedy}"):
         getattr(small(), kind)()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sentence"),
+    [
+        ("gymnasium", {"n_envs": 5}, "kind=gymnasium takes member, seed, open_test"),
+        ("pettingzoo", {"weights": [1, 2]}, "weights must name each of"),
+        ("gymnasium", {"seed": -1}, "seed must not be negative, was -1"),
+    ],
+)
+def test_options_that_are_none_are_refused_in_one_sentence(kind, options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make_env(*SMALL, kind=kind, **options)

@@ -83,6 +83,21 @@ def openings_text(count: int) -> str:
     return f"opened {times} so far"
 
 
+def orders_text(env: EnvConfig) -> str:
+    """How orders are sent and filled, in a few words."""
+    words = ["limit entries" if env.entry == "limit" else "market entries", env.fill]
+    if env.stop_atr is not None:
+        words.append(f"stop {env.stop_atr:g} ATR")
+    if env.target_atr is not None:
+        words.append(f"target {env.target_atr:g} ATR")
+    words.append(f"slippage {env.slippage}")
+    if env.slippage == "volume_share":
+        words[-1] += f" (impact {env.impact:g}, at most {100 * env.volume_limit:g} % of a bar)"
+    if env.lots == "whole":
+        words.append("whole lots")
+    return ", ".join(words)
+
+
 def terminal_table(metrics: Mapping[str, Any]) -> Table:
     """One row per policy, baseline and reference; the policy's intervals below its figures.
 
