@@ -185,7 +185,8 @@ def _usable(bars: Bars, table: SessionTable, config: DataConfig) -> tuple[int, i
         first = np.datetime_as_string(bars.open_time_ns[:1].view("M8[ns]"), unit="D")
         last = np.datetime_as_string(bars.open_time_ns[-1:].view("M8[ns]"), unit="D")
         raise UserError(
-            f"{bars.source} has no bars{_between(config)}: its bars run from {''.join(first)} to {''.join(last)}"
+            f"{bars.source} has no bars{_between(config)}: its bars run from {''.join(first)} to "
+            f"{''.join(last)}"
         )
     return start, stop
 

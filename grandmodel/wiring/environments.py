@@ -242,10 +242,8 @@ def make_env(*overrides: str, kind: str = "gymnasium", split: str = "train", **o
     """
     require_choice("kind", kind, KINDS)
     require_choice("split", split, SPLITS)
-    takes = (
-        OpenMarket.gymnasium_vector if kind == "stable_baselines3" else getattr(OpenMarket, kind)
-    )
-    known = [name for name in inspect.signature(takes).parameters if name not in ("self", "split")]
+    method = "gymnasium_vector" if kind == "stable_baselines3" else kind
+    known = [*inspect.signature(getattr(OpenMarket, method)).parameters][2:]  # self, split
     for name in options:
         require(name in known, f"kind={kind} takes {', '.join(known)} and has no option {name}")
     return getattr(open_market(*overrides), kind)(split, **options)

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.statistics import BAND_METRICS
 
 ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
