@@ -75,6 +75,7 @@ class Aggregation:
     ) -> None:
         if not isinstance(threshold, Tensor):
             require_between("agent.threshold", threshold, 0.0, 1.0, closed="both")
+        self._weights = torch.tensor(SYNERGY_WEIGHTS, dtype=torch.float64)
         self.threshold = threshold
         self.training = training
 
@@ -91,8 +92,8 @@ class Aggregation:
             probabilities: each agent's distribution; may be None in training.
             context: momentum, synergy and position of each decision.
         """
-        weights = torch.tensor(SYNERGY_WEIGHTS, dtype=torch.float64, device=votes.device)
-        weights = weights[context.synergy_type]
+        self._weights = self._weights.to(votes.device)
+        weights = self._weights[context.synergy_type]
         confidence = self._confidence(votes, probabilities)
         named = torch.stack(
             (votes[:, FVG] - 1, (votes[:, MOMENTUM] - 1) * context.momentum_sign), dim=1
@@ -139,25 +140,37 @@ class Aggregation:
         return refusal.masked_fill(waits, Rule.VOTED_WAIT)
 
 
-def seated(
-    roles: Sequence[str], votes: Int[Tensor, "batch agent"], probabilities: Tensor | None
-) -> tuple[Int[Tensor, "batch 3"], Tensor | None]:
-    """Put the votes of a team into the order of the roles; nobody's are :data:`ABSENT`.
+class Roles:
+    """Puts the votes of a team into the order of the roles; nobody's are :data:`ABSENT`.
 
     Args:
         roles: of each agent, keys of :data:`ROLES`.
-        votes: class of each agent.
-        probabilities: each agent's distribution, float32 [batch, agent, 3], or None.
+        device: where votes are counted.
     """
-    places = [tuple(ROLES).index(role) for role in roles]
-    absent = torch.tensor(ABSENT, device=votes.device).repeat(len(votes), 1)
-    absent[:, places] = votes
-    if probabilities is None:
-        return absent, None
-    sure = torch.nn.functional.one_hot(torch.tensor(ABSENT), len(ABSENT))
-    odds = sure.to(probabilities).repeat(len(votes), 1, 1)
-    odds[:, places] = probabilities
-    return absent, odds
+
+    def __init__(self, roles: Sequence[str], device: str | torch.device = "cpu") -> None:
+        order = [*roles].index
+        count = len(roles)
+        pick = [order(role) if role in roles else count + k for k, role in enumerate(ROLES)]
+        self._pick = torch.tensor(pick, device=device)
+        self._absent = torch.tensor(ABSENT, device=device)
+        self._sure = torch.nn.functional.one_hot(self._absent, len(ABSENT)).float()
+
+    def __call__(
+        self, votes: Int[Tensor, "batch agent"], probabilities: Tensor | None
+    ) -> tuple[Int[Tensor, "batch 3"], Tensor | None]:
+        """Return votes int64 [batch, 3] and distributions [batch, 3, 3], or None without any.
+
+        Args:
+            votes: class of each agent.
+            probabilities: each agent's distribution, float32 [batch, agent, 3], or None.
+        """
+        count = len(votes)
+        joined = torch.cat((votes, self._absent.expand(count, -1)), dim=1)
+        if probabilities is None:
+            return joined.index_select(1, self._pick), None
+        odds = torch.cat((probabilities, self._sure.expand(count, -1, -1)), dim=1)
+        return joined.index_select(1, self._pick), odds.index_select(1, self._pick)
 
 
 def _tally(

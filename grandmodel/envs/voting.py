@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grandmodel.core.checks import require
 from grandmodel.core.types import Observation
-from grandmodel.decision.aggregation import Aggregation, Tally, VoteContext, quantity, seated
+from grandmodel.decision.aggregation import Aggregation, Roles, Tally, VoteContext, quantity
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Orders
 from grandmodel.features.latched import LATCHED
@@ -45,7 +45,7 @@ class VotedOrders:
                 f"a voting team needs the column {name}, which these bars do not have: "
                 "give features.minutes=5",
             )
-        self.aggregation, self._roles = aggregation, tuple(roles)
+        self.aggregation, self._roles = aggregation, Roles(roles, tape.close.device)
         self._tape, self._config = tape, config
         types = torch.stack([tape.column(name) for name in TYPES], dim=1)
         self._type = (types.argmax(dim=1) + 1) * (types.amax(dim=1) > 0.0)
@@ -61,7 +61,7 @@ class VotedOrders:
     ) -> Tally:
         """Count the votes cast at the closes of rows `bar`."""
         context = VoteContext(self._sign[bar], self._type[bar], self._toward[bar], position)
-        return self.aggregation(*seated(self._roles, votes, probabilities), context)
+        return self.aggregation(*self._roles(votes, probabilities), context)
 
     def orders(self, tally: Tally, bar: Int[Tensor, " env"]) -> Orders:
         """Return the orders of counted votes: limit orders rest at the close of the decision."""

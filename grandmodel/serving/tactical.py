@@ -16,21 +16,20 @@ from grandmodel.core.checks import require
 from grandmodel.core.types import ObservationSpec, Stretch
 from grandmodel.decision.aggregation import (
     Aggregation,
+    Roles,
     Tally,
     VoteContext,
     quantity,
-    seated,
 )
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.envs.observation import pooled_rows
+from grandmodel.envs.voting import BASE_CONTRACTS
 from grandmodel.features.synergy import TYPE_NAMES
 from grandmodel.features.tactical import MATRIX_5
 from grandmodel.serving.synergy_event import RefusedInputError, Snapshot, SynergyEvent
 from grandmodel.systems.team import Team
 
 Command = dict[str, Any]
-STOP_ATR, TARGET_ATR = 2.0, 3.0
-BASE_CONTRACTS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,8 @@ class TacticalController:
         symbol: of the instrument, written into commands.
         tick: its price step, to which stops, targets and limits are rounded; 0: none.
         threshold: an entry's score must exceed it.
+        stop_atr: distance of the stop from the close, in ATR(14), as in the team's training.
+        target_atr: that of the target.
         base_contracts: contracts at a confidence of 0.8.
         risk_multiplier: what the risk agent allows, in units of the base.
 
@@ -62,6 +63,8 @@ class TacticalController:
         symbol: str,
         tick: float,
         threshold: float,
+        stop_atr: float = 2.0,
+        target_atr: float = 3.0,
         base_contracts: float = BASE_CONTRACTS,
         risk_multiplier: float = 1.0,
     ) -> None:
@@ -70,6 +73,8 @@ class TacticalController:
         self.snapshot = snapshot
         self.symbol, self.tick = symbol, tick
         self.aggregation = Aggregation(threshold)
+        self.roles = Roles(team.roles)
+        self.stop_atr, self.target_atr = stop_atr, target_atr
         self.base_contracts, self.risk_multiplier = base_contracts, risk_multiplier
 
     def on_synergy_detected(self, event: SynergyEvent | Mapping[str, Any]) -> Command:
@@ -99,7 +104,7 @@ class TacticalController:
         kind = TYPE_NAMES.index(event.synergy_type) + 1
         numbers = (int(np.sign(momentum)), kind, event.direction, seen.position)
         context = VoteContext(*(torch.tensor([number]) for number in numbers))
-        tally = self.aggregation(*seated(self.team.roles, votes, probabilities), context)
+        tally = self.aggregation(*self.roles(votes, probabilities), context)
         return self._command(tally, seen, event, votes[0], probabilities[0])
 
     @torch.inference_mode()
@@ -171,8 +176,8 @@ class TacticalController:
         return order | {
             "side": "BUY" if target > 0 else "SELL",
             "symbol": self.symbol,
-            "stop_loss": self._rounded(seen.close - STOP_ATR * reach),
-            "take_profit": self._rounded(seen.close + TARGET_ATR * reach),
+            "stop_loss": self._rounded(seen.close - self.stop_atr * reach),
+            "take_profit": self._rounded(seen.close + self.target_atr * reach),
             "reverses": seen.position == -target,
         }
 

@@ -9,9 +9,9 @@ from grandmodel.core.checks import UserError
 from grandmodel.decision.aggregation import (
     SYNERGY_WEIGHTS,
     Aggregation,
+    Roles,
     VoteContext,
     quantity,
-    seated,
 )
 from grandmodel.decision.rules import RULE_TEXTS, Rule
 
@@ -115,12 +115,12 @@ def test_every_outcome_has_a_row_and_a_text():
 
 
 def test_a_team_without_a_role_votes_as_if_it_had_nothing_to_say():
-    votes, odds = seated(("momentum",), torch.tensor([[2], [0]]), torch.full((2, 1, 3), 1 / 3))
+    votes, odds = Roles(("momentum",))(torch.tensor([[2], [0]]), torch.full((2, 1, 3), 1 / 3))
     assert votes.tolist() == [[1, 2, 1], [1, 0, 1]]
     assert odds[:, 0].tolist() == [[0.0, 1.0, 0.0]] * 2
     assert odds[:, 2].tolist() == [[0.0, 1.0, 0.0]] * 2
     assert torch.equal(odds[:, 1], torch.full((2, 3), 1 / 3))
-    swapped, _ = seated(("entry", "direction"), torch.tensor([[0, 2]]), None)
+    swapped, _ = Roles(("entry", "direction"))(torch.tensor([[0, 2]]), None)
     assert swapped.tolist() == [[2, 1, 0]]
 
 
