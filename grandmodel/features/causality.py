@@ -4,13 +4,16 @@ Source: `docs/definitions.md`, "The leak audit".
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grandmodel.core.clock import HOUR_NS, close_time_ns
 from grandmodel.features.inputs import BarArrays
 from grandmodel.features.matrix import Columns, PathArrays
+from grandmodel.features.synergy import Synergies
+from grandmodel.market.bars import joined_bars
 
 Compute = Callable[[PathArrays], Columns]
 Rows = dict[str, NDArray[np.int64]]  # rows by column
@@ -21,14 +24,39 @@ WIDTH = 1.5  # their range grows by this factor, around its middle and upside do
 
 
 def part_of(path: PathArrays, start: int, stop: int) -> PathArrays:
-    """Return bars [start, stop) of a path with the finer bars known by the last one's close."""
-    bars, fine = path.bars.slice(start, stop), path.fine
-    if fine is None or not len(bars):
+    """Return bars [start, stop) of a path with what is known at the last one's close.
+
+    Finer bars are those closed by then, half hours are made anew of these bars alone, and
+    synergies that the data bring are those completed by then.
+    """
+    bars = path.bars.slice(start, stop)
+    if not len(bars):
         return replace(path, bars=bars)
-    step = bars.minutes * 60 * 10**9
-    edges = [bars.open_time_ns[0], bars.open_time_ns[-1] + step]
-    first, last = np.searchsorted(fine.open_time_ns, edges)
-    return replace(path, bars=bars, fine=fine.slice(int(first), int(last)))
+    edges = [bars.open_time_ns[0], close_time_ns(bars.open_time_ns[-1:], bars.minutes)[0]]
+    fine, brought = path.fine, path.synergies
+    if fine is not None:
+        first, last = np.searchsorted(fine.open_time_ns, edges)
+        fine = fine.slice(int(first), int(last))
+    if brought is not None:
+        first, last = np.searchsorted(brought.time_ns, edges, side="right")
+        brought = _these(brought, slice(int(first), int(last)))
+    return replace(path, bars=bars, fine=fine, synergies=brought, slow=_slower(path, bars))
+
+
+def slower_bars(bars: BarArrays, minutes: int) -> BarArrays:
+    """Return bars of ``minutes`` made of shorter ones, with the local calendar of their opens."""
+    parts, first = joined_bars(bars, minutes)
+    early = (bars.open_time_ns[first] - parts["open_time_ns"]) / HOUR_NS
+    local = {"day": bars.day[first], "weekday": bars.weekday[first]}
+    return replace(bars, **parts, **local, hour=bars.hour[first] - early)
+
+
+def _slower(path: PathArrays, bars: BarArrays) -> BarArrays | None:
+    return None if path.slow is None else slower_bars(bars, path.slow.minutes)
+
+
+def _these(synergies: Synergies, rows: slice) -> Synergies:
+    return Synergies(*(getattr(synergies, item.name)[rows] for item in fields(Synergies)))
 
 
 def perturbed(
@@ -36,16 +64,22 @@ def perturbed(
 ) -> PathArrays:
     """Return a path whose bars [start, stop) are other ones: level, shape, range and volume.
 
-    Times stay, so what a timetable says stays too. Finer bars of that time change likewise.
+    Times stay, so what a timetable says stays too. Finer bars of that time change likewise, half
+    hours are made anew, and synergies that the data bring in that time change sides.
     """
     stop = len(path.bars) if stop is None else stop
-    fine = path.fine
-    if fine is not None and start < len(path.bars):
-        opens = path.bars.open_time_ns
-        last = opens[stop - 1] + path.bars.minutes * 60 * 10**9
-        first, end = np.searchsorted(fine.open_time_ns, [opens[start], last])
-        fine = _other_bars(fine, int(first), int(end), up=up)
-    return replace(path, bars=_other_bars(path.bars, start, stop, up=up), fine=fine)
+    fine, brought, opens = path.fine, path.synergies, path.bars.open_time_ns
+    if start < len(path.bars):
+        edges = [opens[start], close_time_ns(opens[stop - 1 : stop], path.bars.minutes)[0]]
+        if fine is not None:
+            first, end = np.searchsorted(fine.open_time_ns, edges)
+            fine = _other_bars(fine, int(first), int(end), up=up)
+        if brought is not None:
+            changed = (brought.time_ns > edges[0]) & (brought.time_ns <= edges[1])
+            side = np.where(changed, -brought.direction, brought.direction)
+            brought = replace(brought, direction=side)
+    bars = _other_bars(path.bars, start, stop, up=up)
+    return replace(path, bars=bars, fine=fine, synergies=brought, slow=_slower(path, bars))
 
 
 def _other_bars(bars: BarArrays, start: int, stop: int, *, up: bool) -> BarArrays:

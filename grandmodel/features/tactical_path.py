@@ -6,6 +6,7 @@ What 30-minute bars tell is known at their close and no earlier.
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grandmodel.core.clock import close_time_ns
 from grandmodel.features.config import FeatureConfig
@@ -43,10 +44,12 @@ def tactical_features(
     matrix = TacticalMatrix(five.tick, five.volume_kind, config.scaling)
     raw, scaled, events = matrix.with_events(five)
     gaps = {name: values for name, values in raw.items() if name.startswith("fvg_")}
-    synergies = path.synergies or _synergies(path, gaps, config)
+    closes = close_time_ns(five.open_time_ns, five.minutes)
+    slow = _strategic(path, config)
+    synergies = path.synergies or _synergies(path, gaps, slow, config)
+    raw["mlmi_signal"] = _pulses(path, slow, closes)
     raw |= Volatility().over(five) | TimeOfDay().over(five)
     raw["atr_14"] = np.nan_to_num(gaps["fvg_atr_14"])
-    closes = close_time_ns(five.open_time_ns, five.minutes)
     found = {
         **scaled,
         **latched(synergies, closes, five.minutes),
@@ -65,15 +68,40 @@ def tactical_features(
     return PathFeatures(raw, kept, gaps, events, synergies)
 
 
-def _synergies(path: PathArrays, gaps: Columns, config: FeatureConfig) -> Synergies:
-    """Join the pulses and turns of the slow clock with the gaps of the fast one, as they close."""
-    five, thirty = path.bars, path.slow
-    if thirty is None:
-        return no_synergies()
-    slow = Mlmi(config.mlmi.memory, config.mlmi.label_mode).over(thirty) | Nwrqk().over(thirty)
-    strategic = StrategicSignals(
+def _strategic(path: PathArrays, config: FeatureConfig) -> StrategicSignals | None:
+    """Return what half hours signal; None where there are none, or the data bring synergies."""
+    if path.slow is None or path.synergies is not None:
+        return None
+    slow = Mlmi(config.mlmi.memory, config.mlmi.label_mode).over(path.slow)
+    slow |= Nwrqk().over(path.slow)
+    return StrategicSignals(
         slow["mlmi_value"], slow["mlmi_signal"], slow["nwrqk_signal"], slow["nwrqk_slope"]
     )
+
+
+def _pulses(
+    path: PathArrays, signals: StrategicSignals | None, closes: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return MLMI's pulses on the rows at whose close they are first known."""
+    shown = np.zeros(len(closes))
+    if path.slow is None or signals is None:
+        return shown
+    known_from = close_time_ns(path.slow.open_time_ns, path.slow.minutes)
+    pulses = np.asarray(signals.mlmi_signal)
+    events = np.flatnonzero(pulses)
+    rows = np.searchsorted(closes, known_from[events])
+    seen = rows < len(closes)
+    shown[rows[seen]] = pulses[events[seen]]
+    return shown
+
+
+def _synergies(
+    path: PathArrays, gaps: Columns, strategic: StrategicSignals | None, config: FeatureConfig
+) -> Synergies:
+    """Join the pulses and turns of the slow clock with the gaps of the fast one, as they close."""
+    five, thirty = path.bars, path.slow
+    if thirty is None or strategic is None:
+        return no_synergies()
     filled = GapSignals(
         gaps["fvg_mitigated_direction"], gaps["fvg_mitigated_size"], gaps["fvg_atr_14"], five.close
     )

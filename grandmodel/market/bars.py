@@ -6,6 +6,7 @@ Source: `docs/definitions.md`, "Bars".
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,30 @@ VOLUME_KINDS = ("traded", "ticks", "none")
 ADJUSTMENTS = ("none", "additive", "ratio", "unknown")
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "volume")
+
+
+class Priced(Protocol):
+    """What longer bars are made of: times of the opens, prices, volume, and their length."""
+
+    @property
+    def open_time_ns(self) -> NDArray[np.int64]:
+        """Opens [bar], UTC."""
+        ...
+
+    @property
+    def open(self) -> NDArray[np.float64]:
+        """First prices [bar]."""
+        ...
+
+    @property
+    def close(self) -> NDArray[np.float64]:
+        """Last prices [bar]."""
+        ...
+
+    @property
+    def minutes(self) -> int:
+        """Length of a bar."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -120,22 +145,30 @@ def resample(bars: Bars, minutes: int) -> Bars:
         f"{where}: bars of {bars.minutes} minutes do not add up to {minutes} minutes: give bars "
         f"whose length divides {minutes}",
     )
+    return replace(bars, **joined_bars(bars, minutes)[0])
+
+
+def joined_bars(bars: Priced, minutes: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    """Return what differs in bars of ``minutes`` made of shorter ones that fit into their grid.
+
+    Highs, lows and volume are read too; rules as in :func:`resample`.
+
+    Returns:
+        the fields by name, and the row of the first shorter bar in each.
+    """
     width = minutes * MINUTE_NS
-    bucket = bars.open_time_ns // width
+    opens, known = bars.open_time_ns, len(bars.open_time_ns)
+    bucket = opens // width
     first = np.flatnonzero(np.diff(bucket, prepend=bucket[:1] - 1))
-    ends = (bucket[first] + 1) * width
-    if len(first) and bars.open_time_ns[-1] + bars.minutes * MINUTE_NS < ends[-1]:
-        bars = bars.slice(0, int(first[-1]))
-        first, bucket = first[:-1], bucket[: len(bars)]
-    last = np.append(first[1:], len(bars)) - 1 if len(first) else first
-    empty = len(first) == 0
-    return replace(
-        bars,
-        open_time_ns=bucket[first] * width,
-        open=bars.open[first],
-        high=bars.high if empty else np.maximum.reduceat(bars.high, first),
-        low=bars.low if empty else np.minimum.reduceat(bars.low, first),
-        close=bars.close[last],
-        volume=bars.volume if empty else np.add.reduceat(bars.volume, first),
-        minutes=minutes,
-    )
+    if known and opens[-1] + bars.minutes * MINUTE_NS < (bucket[-1] + 1) * width:
+        known, first = int(first[-1]), first[:-1]
+    last = np.append(first[1:], known) - 1 if len(first) else first
+    reduced = {
+        name: how.reduceat(getattr(bars, name)[:known], first) if len(first) else np.zeros(0)
+        for name, how in (("high", np.maximum), ("low", np.minimum), ("volume", np.add))
+    }
+    parts = {
+        "open_time_ns": bucket[first] * width, "open": bars.open[first], "close": bars.close[last],
+        "minutes": minutes,
+    }  # fmt: skip
+    return parts | reduced, first

@@ -16,12 +16,11 @@ from grandmodel.evaluation.leaks.columns import FULL, SAMPLE, Level
 from grandmodel.evaluation.leaks.finding import AuditReport
 from grandmodel.evaluation.leaks.orders import MakeEnv
 from grandmodel.evaluation.leaks.source import matrix_source, own_source
+from grandmodel.features.evidence import SYNERGY_COLUMNS
 from grandmodel.features.tape import Tape
 from grandmodel.wiring.extend import own_indicators, own_terms
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.schema import TrainConfig
-
-SYNERGIES = ("synergy_confidence", "synergy_direction")
 
 
 def audit_stage(
@@ -45,7 +44,7 @@ def audit_stage(
             matrix_source(config.features, stage.dataset.events, stage.tape.minutes),
             *(own_source(name, make) for name, make in own.items()),
         ],
-        silent=() if stage.synergies_seen else SYNERGIES,
+        silent=() if stage.synergies_seen else SYNERGY_COLUMNS,
         make_env=_environments(config, scale),
         fills_at_open=config.env.entry == "market",
     )

@@ -145,3 +145,15 @@ def test_where_no_order_is_executed_a_note_says_so(rows):
     found, note = fill_findings(honest(EnvConfig(edge="carry")), still, at_open=True)
     assert found == []
     assert "no order was executed" in note
+
+
+def test_fills_are_probed_without_the_stops_and_targets_that_would_end_them(rows):
+    bracketed = EnvConfig(stop_atr=2.0, target_atr=3.0)
+    assert fill_findings(honest(bracketed), rows, at_open=True) == ([], "")
+    wrong = honest(bracketed)
+
+    def late(tape, segments):
+        return wrong(replace(tape, open=before(tape.close)), segments)
+
+    (found,), _ = fill_findings(late, rows, at_open=True)
+    assert found.cause == finding.SAME_BAR_FILL

@@ -4,6 +4,7 @@ Source: `docs/definitions.md`, "The leak audit", Causes.
 """
 
 from collections.abc import Iterator, Sequence
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,15 @@ from grandmodel.core.clock import MINUTE_NS
 from grandmodel.evaluation.leaks import finding
 from grandmodel.features.inputs import BarArrays
 
-TIMEFRAMES = (60, 90, 120, 180, 240, 360, 480, 720, 1440)  # minutes of the UTC day
+TIMEFRAMES = (  # minutes of the UTC day
+    10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440,
+)  # fmt: skip
 BLOCKS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 46, 48)  # bars counted from the first
 FAR = 0.5  # share of all bars before a change that moves with it: nothing local
 HORIZONS = (1, 2, 3, 5, 8, 10, 20)
 LABEL_RANK = 0.6  # rank correlation from which a column is a label
 LEAST_PAIRS = 50
+LUCK, LUCK_OF_BLOCKS = 0.25, 0.004  # by which no move may cross slower bars, of many lengths
 SAME_LEAD = 0.6  # share of changes that move rows equally far back: a fixed shift
 
 
@@ -45,6 +49,7 @@ class Evidence(NamedTuple):
     ahead: int = 0  # rows before a single changed bar that moved with it
     behind: int = 0  # rows after it
     at_bar: bool = True  # whether its own row did
+    few: bool = False  # few rows show anything: luck cannot be ruled out
 
 
 def likely_cause(seen: Evidence) -> tuple[str, str]:
@@ -98,13 +103,16 @@ def scaled_copy(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
 
 def _timeframe(seen: Evidence) -> str | None:
     """Return the slower bars that explain every move: none crosses the beginning of one."""
+    total, hits = len(seen.changes), sum(len(move.rows) > 0 for move in seen.changes)
     for name, bucket in _buckets(seen.bars):
         begins = np.flatnonzero(np.diff(bucket)) + 1
         tried = [move for move in seen.changes if move.cut in begins]
         within = all(
             (bucket[move.rows] == bucket[move.cut]).all() for move in seen.changes if len(move.rows)
         )
-        if len(tried) >= 2 and within:
+        chance = comb(total - len(tried), hits) / comb(total, hits)  # that all moves fit by luck
+        least = LUCK_OF_BLOCKS if name.startswith("blocks") else LUCK
+        if len(tried) >= 2 and within and (seen.few or chance < least):
             return name
     return None
 

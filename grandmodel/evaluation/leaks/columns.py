@@ -14,16 +14,21 @@ from grandmodel.evaluation.leaks.probe import (
     PROBED_BARS,
     Place,
     explain,
+    explain_near,
     start_findings,
     suspects,
 )
 from grandmodel.evaluation.leaks.source import NotComputableError, Source
 from grandmodel.features.causality import moved, moved_by_change, moved_by_cut, part_of
 from grandmodel.features.matrix import Columns, PathArrays
+from grandmodel.market.dataset import DECISION_MINUTES
 
 TAPE_TOLERANCE = 1e-6  # of the user's own columns, which the tape holds as float32
 STREAM_BARS = 1200
 STREAM_CUTS = 3
+NEAR_HALF_HOURS = 3  # after a row that shows what is rare, to tell why
+RARE_BARS = 60_000  # among which rare rows are looked for
+MOSTLY = 0.7  # share of rows from which a column rarely shows another value
 CONSTANTS = (finding.NORMALISER, finding.WHOLE_PATH)
 
 
@@ -39,6 +44,7 @@ class Level:
     places: int = 0  # further stretches, spread over all bars, with other bars after each cut
     place_bars: int = 2600
     whole: bool = False  # whether to cut all bars at the end of training
+    rare: int = 1  # cuts behind what a column rarely shows
 
     def cuts(self, bars: int, *, own: bool = False) -> list[int]:
         """Return where the first bars are cut, in order."""
@@ -50,7 +56,8 @@ class Level:
 
 
 SAMPLE = Level(count=3, own_count=16, first=700, last=1400, start_bars=0)
-FULL = Level(count=12, own_count=48, first=700, last=2600, start_bars=25_000, places=4, whole=True)
+FULL = Level(count=12, own_count=48, first=700, last=2600, start_bars=25_000, places=4, whole=True,
+             rare=4)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ def _audit(
         first = _earliest(first, _disagreeing(source, stretch))
     if level.places:
         first = _earliest(first, _in_places(source, stretch, level))
+        first = _earliest(first, _behind_rare_rows(source, stretch, on_tape, level))
     if level.whole:
         first = _earliest(first, _at_the_end_of_training(source, stretch, on_tape))
     findings, notes = [], []
@@ -107,10 +115,29 @@ def _against_tape(
 ) -> dict[str, int]:
     """Compute the first bars of the path alone; return where the tape knew something else."""
     first: dict[str, int] = {}
-    for cut in level.cuts(len(stretch.path.bars), own=source.own):
+    cuts = level.cuts(len(stretch.path.bars), own=source.own)
+    for cut in (*cuts, *rare_cuts(on_tape, level)):
         rows = moved_from_tape(source, source.over(part_of(stretch.path, 0, cut)), on_tape, cut)
         first = _earliest(first, {name: int(where[0]) for name, where in rows.items()})
     return first
+
+
+def rare_cuts(on_tape: Mapping[str, np.ndarray], level: Level) -> list[int]:
+    """Return where to cut right behind what columns rarely show: pulses, flags, synergies.
+
+    Of each column that mostly holds one value the first rows that leave it; the first synergy
+    comes after the 200th event of a slower clock, where no usual cut falls.
+    """
+    found: set[int] = set()
+    for values in on_tape.values():
+        part = values[:RARE_BARS]
+        held, counts = np.unique(part, return_counts=True)
+        if len(part) and counts.max() < MOSTLY * len(part):
+            continue
+        left = part != held[counts.argmax()]
+        rows = np.flatnonzero(left[1:] & ~left[:-1]) + 1
+        found.update((rows[: level.rare] + 1).tolist())
+    return sorted(found)
 
 
 def moved_from_tape(
@@ -151,6 +178,17 @@ def _in_places(source: Source, stretch: Stretch, level: Level) -> dict[str, int]
     return first
 
 
+def _behind_rare_rows(
+    source: Source, stretch: Stretch, on_tape: Mapping[str, np.ndarray], level: Level
+) -> dict[str, int]:
+    """Change the bar behind what is rarely shown."""
+    first: dict[str, int] = {}
+    for cut in rare_cuts(on_tape, level):
+        part = part_of(stretch.path, 0, min(cut + 1, len(stretch.path.bars)))
+        first = _earliest(first, suspects(source, part, source.over(part), [cut], changes=True))
+    return first
+
+
 def _at_the_end_of_training(
     source: Source, stretch: Stretch, on_tape: Mapping[str, np.ndarray]
 ) -> dict[str, int]:
@@ -170,6 +208,11 @@ def _explained(source: Source, stretch: Stretch, name: str, row: int) -> Finding
         found = explain(source, part, name, place)
         if found is not None:
             return found
+    near = NEAR_HALF_HOURS * DECISION_MINUTES // stretch.path.bars.minutes
+    part = part_of(stretch.path, 0, min(row + near, count))
+    found = explain_near(source, part, name, row, stretch.place)
+    if found is not None:
+        return found
     text = "its values are not those computed from the bars known by then"
     return stretch.place.found(name, (finding.OTHER_TAPE, text), row, stretch.path)
 
@@ -207,10 +250,10 @@ def _starts(source: Source, stretch: Stretch, level: Level) -> tuple[list[Findin
     """Start later and compare after the declared memory."""
     count = len(stretch.path.bars)
     if source.own:
-        memory = max(source.memory({}).values())
+        memory = max(source.memory(stretch.path, {}).values())
         bars = int(min(memory + PROBED_BARS, max(level.start_bars, 10 * PROBED_BARS), count))
     else:
-        bars = min(level.start_bars, count)
+        bars = min(level.start_bars * DECISION_MINUTES // stretch.path.bars.minutes, count)
     if bars == 0:
         return [], []
-    return start_findings(source, part_of(stretch.path, 0, bars), stretch.place)
+    return start_findings(source.restarted or source, part_of(stretch.path, 0, bars), stretch.place)

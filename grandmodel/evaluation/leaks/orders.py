@@ -103,7 +103,10 @@ def _near(price: Tensor, other: Tensor) -> Tensor:
 
 
 def _first_step(make_env: MakeEnv, tape: Tape, decided: Tensor, move: float) -> StepResult:
-    """Buy at the close of each of the rows; the bars after them are made for it."""
+    """Buy at the close of each of the rows; the bars after them are made for it.
+
+    Without an ATR there are no stops and targets, which would end the position in its first bar.
+    """
     prices = {name: getattr(tape, name).clone() for name in PRICES}
     opens = tape.close[decided] * GAP
     factors = {"open": 1.0, "high": HIGH, "low": LOW, "close": CLOSE + move}
@@ -112,7 +115,8 @@ def _first_step(make_env: MakeEnv, tape: Tape, decided: Tensor, move: float) -> 
             prices[name][decided + after] = opens * factor
     prices |= {late: prices[name] for late, name in LATE.items() if tape.late_open is not None}
     segments = [Segment(int(row), int(row) + APART - 1) for row in decided]
-    env = make_env(replace(tape, **prices), segments)
+    probed = replace(tape, **prices, atr14=torch.zeros_like(tape.atr14))
+    env = make_env(probed, segments)
     return env.step(torch.ones(len(segments), dtype=torch.int64))
 
 

@@ -71,7 +71,7 @@ def suspects(
 def start_findings(source: Source, path: PathArrays, place: Place) -> tuple[list[Finding], list]:
     """Return columns that another start changes after their declared memory, and notes."""
     whole = source.over(path)
-    held, findings, notes = source.memory(whole), [], []
+    held, findings, notes = source.memory(path, whole), [], []
     for memory in sorted(set(held.values())):
         names = [name for name, bars in held.items() if bars == memory]
         if math.isinf(memory) or SHIFT_BARS + memory >= len(path.bars):
@@ -109,6 +109,22 @@ def explain(source: Source, path: PathArrays, column: str, place: Place) -> Find
     return place.found(column, likely_cause(seen), row, path)
 
 
+def explain_near(
+    source: Source, path: PathArrays, column: str, row: int, place: Place
+) -> Finding | None:
+    """Return the cause of a leak that shows at ``row`` of the path's last bars alone.
+
+    None where no bars after it move it.
+    """
+    whole = source.over(path)
+    changes = _changes(source, path, whole, column, range(row + 1, len(path.bars)))
+    moves = [int(move.rows[0]) for move in changes if len(move.rows)]
+    if not moves:
+        return None
+    cause = likely_cause(Evidence(path.bars, whole[column], changes, few=True))
+    return place.found(column, cause, min(moves), path)
+
+
 def probing_cuts(path: PathArrays) -> list[int]:
     """Return rows in turn, to meet every phase of slower bars, with edges of days and months."""
     count = len(path.bars)
@@ -124,7 +140,7 @@ def _changes(
 ) -> list[Move]:
     found = []
     for number, cut in enumerate(cuts):
-        other = source.over(perturbed(path, cut, up=number % 2 == 0))
+        other = source.over(perturbed(path, cut, up=number % 7 < 4))  # in step with no slower bar
         rows = moved({column: whole[column]}, other, cut, source.tolerance)
         where = rows.get(column, np.zeros(0, np.int64))
         found.append(Move(cut, where, other[column][:cut]))
