@@ -136,7 +136,7 @@ def filter_signal(dataset: Dataset) -> NDArray[np.float64]:
 
 
 def best_rule(desk: ReferenceDesk) -> Reference:
-    """Return the best of the eight simple rules, thresholds and sign tuned on training bars."""
+    """Return the best of the simple rules, thresholds and sign tuned on training bars."""
     signals = simple_rules(desk.tape)
     tuned = {name: desk.tune(signal, both_signs=True) for name, signal in signals.items()}
     name = max(tuned, key=lambda key: tuned[key].sharpe)

@@ -1,4 +1,4 @@
-"""From a signal to a position: hysteresis, its tuning on one grid, and eight simple rules."""
+"""From a signal to a position: hysteresis, its tuning on one grid, and simple rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,17 @@ ENTER_QUANTILES = (
     1.0,
 )  # 1: never
 EXIT_FRACTIONS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
+RULE_COLUMNS = (  # signals with a side, of the half-hourly tape and of the five-minute one
+    (
+        "mlmi_value",
+        "nwrqk_value",
+        "nwrqk_slope",
+        "momentum_20",
+        "momentum_50",
+        "volume_profile_skew",
+    ),
+    ("fvg_nearest_level", "price_momentum_5", "synergy_direction"),
+)
 
 
 @dataclass(frozen=True)
@@ -154,19 +165,12 @@ def moving_average(values, bars):  # pragma: no cover - compiled
 
 
 def simple_rules(tape: Tape) -> dict[str, NDArray[np.float64]]:
-    """Return the signals of the eight simple rules, float64 [bar] each.
+    """Return the signals of the simple rules, float64 [bar] each.
 
-    Six named columns as they are and two differences of moving averages of the close, as a
-    fraction of the close. A path's averages begin with the path.
+    Columns of the tape's clock as they are, and two differences of moving averages of the close,
+    as a fraction of the close. A path's averages begin with the path.
     """
-    names = (
-        "mlmi_value",
-        "nwrqk_value",
-        "nwrqk_slope",
-        "momentum_20",
-        "momentum_50",
-        "volume_profile_skew",
-    )
+    names = next(group for group in RULE_COLUMNS if group[0] in tape.columns)
     signals = {name: tape.column(name).numpy().astype(np.float64) for name in names}
     for fast, slow in ((10, 50), (50, 200)):
         signals[f"ma_{fast}_{slow}"] = ma_difference(tape, fast, slow)

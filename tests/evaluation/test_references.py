@@ -205,6 +205,13 @@ def test_eight_rules_and_averages_that_begin_with_their_path():
     assert ma_difference(tape, 10, 50)[start] == 0.0
 
 
+def test_five_minute_tapes_have_rules_of_their_own():
+    _, tape, _ = planted()
+    names = ("fvg_nearest_level", "price_momentum_5", "synergy_direction")
+    tactical = replace(tape, columns=names, features=tape.features[:, : len(names)])
+    assert set(simple_rules(tactical)) == {*names, "ma_10_50", "ma_50_200"}
+
+
 def test_training_signal_alone_decides_the_thresholds():
     dataset, tape, segments = planted()
     desk = ReferenceDesk(tape, segments["train"], segments["test"], EnvConfig())
