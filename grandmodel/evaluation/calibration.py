@@ -48,6 +48,7 @@ class Validation:
 
     judgement: Judgement
     row: int  # index into the copies of the judgement
+    beside_rows: dict[str, int]  # likewise, of the rules beside
     execute: str
     gate: float
     measured: Measured
@@ -126,6 +127,7 @@ class Validator:
         found = judgement.sharpes(self.market, self.sessions_per_year)
         trips = judgement.round_trips()
         count = len(self.config.gates)
+        beside = {name: count + k for k, name in enumerate(("argmax", "literal"))}
         chosen = gate
         if chosen is None:
             chosen = self._choose(found[:count], trips[:count])
@@ -136,10 +138,8 @@ class Validator:
             execute=self.execute,
             gate=chosen,
             measured=self._measured(judgement, row),
-            beside={
-                name: self._measured(judgement, count + k)
-                for k, name in enumerate(("argmax", "literal"))
-            },
+            beside_rows=beside,
+            beside={name: self._measured(judgement, at) for name, at in beside.items()},
             gate_sharpes=dict(zip(self.config.gates, found[:count].tolist(), strict=True)),
             gate_round_trips=dict(zip(self.config.gates, trips[:count].tolist(), strict=True)),
         )

@@ -25,6 +25,7 @@ class EvaluationConfig:
     seed: int = 0  # of resampling and random trades; never the learner's
     block: int = 256  # rows per block of a trunk's batch
     report: bool = True  # draw report.html
+    vote_horizon_bars: int = 6  # over which each agent's votes are judged, from fill to exit
     references: bool = True  # on planted markets: what the same inputs allow
 
     def __post_init__(self) -> None:
@@ -41,6 +42,7 @@ class EvaluationConfig:
         require_between("evaluation.minimum_round_trips", self.minimum_round_trips, 0, 1e9)
         require_between("evaluation.draws", self.draws, 100, 1e6, closed="both")
         require_between("evaluation.random_draws", self.random_draws, 20, 1e6, closed="both")
+        require_between("evaluation.vote_horizon_bars", self.vote_horizon_bars, 1, 1e6)
         require_between("evaluation.block", self.block, 1, 65_536, closed="both")
 
     def segments_for(self, synthetic: bool) -> int:

@@ -123,6 +123,16 @@ class Judgement:
             count += ((held != before) & (held != 0)).sum(axis=1)
         return count
 
+    def held_before(self, copy: int) -> NDArray[np.int8]:
+        """Return the position before each decision of one copy, segments joined, [row]."""
+        lengths = self.lengths()
+        return np.concatenate([self._held_before(copy, s, n) for s, n in enumerate(lengths)])
+
+    def _held_before(self, copy: int, index: int, steps: int) -> NDArray[np.int8]:
+        at = (copy, index, slice(0, steps))
+        after = np.where(self.ended[at] != 0, 0, self.position[at])
+        return np.concatenate([[0], after[:-1]]).astype(np.int8)
+
     def decisions(self, copy: int, market: Market) -> pd.DataFrame:
         """Return the rows of ``decisions.parquet`` for one copy.
 
@@ -154,8 +164,6 @@ class Judgement:
             for agent, name in enumerate(detail.names)
             for number, label in enumerate(detail.class_names[agent])
         }
-        action = self.position[at]
-        after = np.where(self.ended[at] != 0, 0, action)
         return pd.DataFrame(
             {
                 "timestamp": pd.to_datetime(closes, utc=True),
@@ -166,8 +174,8 @@ class Judgement:
                 "confidence": detail.score[at].astype(np.float64),
                 "uncertainty": normalised_entropy(ensemble),
                 "should_proceed": detail.proceed[at],
-                "action": action,
-                "position": np.concatenate([[0], after[:-1]]).astype(np.int8),
+                "action": self.position[at],
+                "position": self._held_before(copy, index, steps),
                 "rule": pd.Categorical.from_codes(detail.rule[at], RULE_NAMES),
                 "rule_text": pd.Categorical.from_codes(detail.rule[at], [*RULE_TEXTS.values()]),
                 **reason_columns(detail, probabilities, detail.ensemble[at]),

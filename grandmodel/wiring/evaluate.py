@@ -11,7 +11,6 @@ from rich.console import Console
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.decision.challenger import LITERAL_GATE
 from grandmodel.evaluation.overlap import UsedSpan, opened_test, refusal, sealed_spans
-from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
@@ -153,8 +152,7 @@ def _judge(
         judging.write(folder.path, command.config)
         folder.write_start(command.config, list(command.overrides))
     say_where_it_never_trades(subject, console)
-    console.print(terminal_table(judging.metrics))
-    console.print(judging.metrics["verdict_reason"], markup=False)
+    judging.show(console)
     return Judged(folder, judging.metrics)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from omegaconf import DictConfig
+from rich.console import Console
 
 from grandmodel.evaluation.execution import JudgeRule, rules_beside
 from grandmodel.evaluation.judge import Judge
@@ -14,7 +15,8 @@ from grandmodel.evaluation.ledger import Ledger
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.page import ReportData, write_report
-from grandmodel.evaluation.report.tables import openings_text, orders_text
+from grandmodel.evaluation.report.tables import openings_text, orders_text, terminal_table
+from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
 from grandmodel.evaluation.rules import describe_grid
 from grandmodel.evaluation.statistics import (
     Difference,
@@ -25,6 +27,7 @@ from grandmodel.evaluation.statistics import (
 )
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.evaluation.verdict import Verdict, gather, judge_evidence
+from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.market import Stage
@@ -50,7 +53,14 @@ class Judging:
     ) -> None:
         self.config, self.stage, self.subject, self.occasion = config, stage, subject, occasion
         self.market = Market.of(stage.tape)
-        self.judgement, self.row, self.beside = self._judge()
+        self.judgement, self.row, self.beside_rows = self._judge()
+        self.beside = {
+            name: self._measure(self.judgement.track(row, self.market))
+            for name, row in self.beside_rows.items()
+        }
+        horizon = config.evaluation.vote_horizon_bars
+        vote_judge = VoteJudge(stage.tape, config.env, subject.team.roles, horizon)
+        self.votes = vote_judge(self.judgement, self.row)
         self.measured = self._measure(self.judgement.track(self.row, self.market))
         self.rivals = find_rivals(config, stage, subject, occasion, self.measured, self._measure)
         self.metrics = self._metrics()
@@ -58,7 +68,7 @@ class Judging:
     def _measure(self, track: Track) -> Measured:
         return measure(track, self.market, self.stage.sessions_per_year)
 
-    def _judge(self) -> tuple[Judgement, int, dict[str, Measured]]:
+    def _judge(self) -> tuple[Judgement, int, dict[str, int]]:
         config, subject = self.config, self.subject
         if self.occasion.split == "validation" and self.occasion.chosen_here:
             listed = any(abs(subject.gate - gate) < 1e-9 for gate in config.evaluation.gates)
@@ -67,7 +77,7 @@ class Judging:
                 config = replace(config, agent=config.agent.passing(subject.gate))
             validator = build_validator(config, self.stage, subject.sd_floor, detail=True)
             found = validator(subject.team, subject.gate)
-            return found.judgement, found.row, found.beside
+            return found.judgement, found.row, found.beside_rows
         own = JudgeRule(config.agent.execute, subject.gate)
         rules = (own, *rules_beside(config.agent.execute))
         judge = Judge(
@@ -79,13 +89,7 @@ class Judging:
             detail=True,
             block=config.evaluation.block,
         )
-        judgement = judge(subject.team)
-        names = ("argmax", "literal")
-        beside = {
-            name: self._measure(judgement.track(row, self.market))
-            for row, name in enumerate(names, start=1)
-        }
-        return judgement, 0, beside
+        return judge(subject.team), 0, {"argmax": 1, "literal": 2}
 
     def _metrics(self) -> dict[str, Any]:
         differences = {
@@ -147,6 +151,8 @@ class Judging:
             "gate": self.subject.gate,
             "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
             "beside": {name: measured.scalars for name, measured in self.beside.items()},
+            **self._counts(),
+            "votes": self.votes.figures,
             "references": {
                 name: {
                     **self._figures(measured),
@@ -163,10 +169,26 @@ class Judging:
             facts["share_of_optimum"] = mine / best if best > 0 else None
         return facts
 
+    def _counts(self) -> dict[str, dict[str, Any]]:
+        """Return the execution rules that stand side by side, and what settled their decisions."""
+        rows = {"policy": self.row, **self.beside_rows}
+        return {
+            "execution": {name: self.judgement.rules[row] for name, row in rows.items()},
+            "rules": {name: rule_counts(self.judgement, row) for name, row in rows.items()},
+        }
+
+    def show(self, console: Console) -> None:
+        """Print the tables and the reason of the verdict; thresholds where the team votes."""
+        console.print(terminal_votes(self.metrics))
+        if self.subject.team.roles:
+            console.print(terminal_rules(self.metrics))
+        console.print(terminal_table(self.metrics))
+        console.print(self.metrics["verdict_reason"], markup=False)
+
     def write(self, folder: Path, config: DictConfig) -> None:
         """Write the ledger's line, report and tables; ``metrics.json`` comes last."""
         self._append_to_ledger(folder, config)
-        decisions = self.judgement.decisions(self.row, self.market)
+        decisions = self.judgement.decisions(self.row, self.market).assign(**self.votes.columns)
         if self.config.evaluation.report:
             write_report(folder / "report.html", self._report(decisions, folder))
         write_outputs(
@@ -200,6 +222,7 @@ class Judging:
             costs=_costs(instrument),
             quality=_records(quality_of(self.stage.dataset)),
             gate_sharpes=self.subject.gate_sharpes,
+            training=self.subject.training,
             gate=self.subject.gate,
             notes=(*self.stage.dataset.notes, *self.occasion.notes),
             band_seed=self.config.evaluation.seed,

@@ -23,6 +23,7 @@ class Subject:
     seconds: float | None
     start_weights: str | None = None  # content of the checkpoint that its training began with
     gate_sharpes: Mapping[float, float] = field(default_factory=dict)
+    training: Mapping[str, float] = field(default_factory=dict)  # the monitor's last readings
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import STARTS
 from grandmodel.envs.voting import VotedOrders
+from grandmodel.evaluation.vote_outcomes import VoteOutcomes
 from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.matrix import CONTEXT, TEMPORAL
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.choice import VotesChooser
 from grandmodel.learning.collector import Collector
 from grandmodel.learning.risk import RiskTerm
+from grandmodel.learning.rollout_votes import RolloutVotes
 from grandmodel.learning.seats import Seats
 from grandmodel.learning.value_norm import ValueNorm
 from grandmodel.systems.config import AgentConfig
@@ -120,13 +122,14 @@ def build_learner(
         torch_stream(config.seed, "executors", device),
         pool_every=config.agent.pool_every,
     )
+    voted = _voted(config, stage, team)
     collector = Collector(
         env,
         seats,
         executors,
         steps=algorithm.rollout_steps,
         generator=torch_stream(config.seed, "actions", device),
-        chooser=_voting(config, stage, team),
+        chooser=None if voted is None else VotesChooser(voted),
     )
     learner = Mappo(
         seats,
@@ -143,11 +146,19 @@ def build_learner(
     return collector, learner
 
 
-def _voting(config: TrainConfig, stage: Stage, team: Team) -> VotesChooser | None:
+def _voted(config: TrainConfig, stage: Stage, team: Team) -> VotedOrders | None:
     """Return how the votes of a team become orders in training; None: it does not vote."""
     if not team.roles:
         return None
-    return VotesChooser(VotedOrders(stage.tape, config.env, team.roles, Aggregation(training=True)))
+    return VotedOrders(stage.tape, config.env, team.roles, Aggregation(training=True))
+
+
+def rollout_votes(config: TrainConfig, stage: Stage, team: Team) -> RolloutVotes:
+    """Return what tells how right the votes of training's rollouts were."""
+    segments = stage.segments("train", 1)
+    horizon = config.evaluation.vote_horizon_bars
+    outcomes = VoteOutcomes(stage.tape, config.env, segments, horizon)
+    return RolloutVotes(team, outcomes, _voted(config, stage, team))
 
 
 def load_team(team: Team, weights: dict[str, torch.Tensor], source: str) -> None:

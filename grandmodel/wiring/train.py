@@ -11,7 +11,7 @@ from grandmodel.core.checks import require
 from grandmodel.envs.reward import Reward
 from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.overlap import UsedSpan
-from grandmodel.evaluation.report.tables import terminal_table
+from grandmodel.evaluation.report.training import terminal_training
 from grandmodel.learning import checkpoint
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.collector import Collector
@@ -37,6 +37,7 @@ from grandmodel.wiring.system import (
     fitted_reward,
     load_team,
     read_columns,
+    rollout_votes,
     with_needed_features,
 )
 from grandmodel.wiring.unseen import Seen, seen_by_start
@@ -87,7 +88,9 @@ def run_training(
             f"interrupted after {result.env_steps:,} steps; continue with: "
             f"python train.py resume={folder.path}"
         )
-    folder.write_run_json(training_seconds=result.seconds)
+    folder.write_run_json(training_seconds=result.seconds, training=result.told)
+    if result.told:
+        console.print(terminal_training(result.told))
     console.print("judging, beside baselines and references")
     try:
         judging = _judge(training, folder, result)
@@ -98,8 +101,7 @@ def run_training(
             f"python train.py resume={folder.path}"
         ) from interruption
     say_where_it_never_trades(judging.subject, console)
-    console.print(terminal_table(judging.metrics))
-    console.print(judging.metrics["verdict_reason"], markup=False)
+    judging.show(console)
     score = (result.best_row or {}).get("score")
     return float(score) if isinstance(score, int | float) else 0.0
 
@@ -198,6 +200,7 @@ def _fit(
         precision=config.trainer.precision,
         checkpoint_seconds=config.callbacks.checkpoint_every_s,
         monitor_updates=config.callbacks.monitor_updates,
+        votes=rollout_votes(config, training.stage, training.team),
         progress=config.callbacks.progress,
         console=console,
     )
@@ -252,7 +255,7 @@ def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
     path = folder.best_checkpoint
     state = checkpoint.load(path, team.initial_weights.device)
     load_team(team, state["state_dict"], str(path))
-    row = state["validations"][-1]
+    row, facts = state["validations"][-1], folder.read_run_json()
     return Subject(
         team=team,
         gate=float(row["gate"]),
@@ -260,7 +263,8 @@ def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
         env_steps=int(state["env_steps"]),
         env_steps_per_s=None,
         seconds=None,
-        start_weights=folder.read_run_json().get("start_weights"),
+        start_weights=facts.get("start_weights"),
+        training=facts.get("training", {}),
         gate_sharpes={
             float(name.removeprefix("gate_sharpe_")): value
             for name, value in row.items()

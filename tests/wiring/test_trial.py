@@ -45,6 +45,7 @@ def key(*overrides: str, start: str | None = None, **instrument) -> str:
         "trainer.threads=1", "data.cache=false", "evaluation.report=false", "logger=none",
         "evaluation.references=false", "callbacks.progress=false", "paths.output=elsewhere",
         "callbacks.checkpoint_every_s=1", "data.path=moved.csv", "judge=test",
+        "evaluation.vote_horizon_bars=12",
     ],
 )  # fmt: skip
 def test_what_cannot_change_a_result_makes_no_trial(override: str) -> None:

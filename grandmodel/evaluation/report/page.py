@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from grandmodel.core.files import write_text
 from grandmodel.evaluation.metrics import Measured
-from grandmodel.evaluation.report import figures, tables
+from grandmodel.evaluation.report import figures, tables, training, votes
 from grandmodel.evaluation.report.curves import EquityCurve, equity_curve
 from grandmodel.evaluation.verdict import CANNOT_TELL, NOT_SHOWN, SHOWN
 
@@ -70,6 +70,7 @@ class ReportData:
     quality: Sequence[Mapping[str, Any]] = ()
     gate_sharpes: Mapping[float, float] = field(default_factory=dict)
     gate: float | None = None
+    training: Mapping[str, float] = field(default_factory=dict)  # the monitor's last readings
     notes: Sequence[str] = ()
     band_seed: int = 0
 
@@ -92,8 +93,10 @@ def page(data: ReportData) -> str:
         _section("Metrics", tables.metrics_html(data.metrics), BAND_NOTE + _grid(data)),
         _decisions(data),
         _reasons(data),
+        *_votes(data),
         _trips(data),
         _gates(data),
+        _training(data),
         _section("Costs charged, per side", tables.costs_html(data.costs)) if data.costs else "",
         _section("Data quality", tables.records_html([*data.quality])) if data.quality else "",
     ]
@@ -167,6 +170,20 @@ def _reasons(data: ReportData) -> str:
     return _section("Reasons of the decisions", table, "Each row's own are in decisions.parquet.")
 
 
+def _votes(data: ReportData) -> list[str]:
+    """How right the agents were, and what other execution rules would have done."""
+    if "votes" not in data.metrics:
+        return []
+    return [
+        _section(
+            "How right the votes were",
+            votes.votes_html(data.metrics),
+            votes.votes_note(data.metrics),
+        ),
+        _section("Execution rules side by side", votes.rules_html(data.metrics)),
+    ]
+
+
 def _trips(data: ReportData) -> str:
     """Distribution of the net profit of round trips."""
     if not len(data.own.trips):
@@ -184,6 +201,15 @@ def _gates(data: ReportData) -> str:
     chosen = None if data.gate is None else f"{data.gate:.2f}"
     figure = figures.bars_figure(values, chosen, "validation Sharpe")
     return _section("Calibration of the gate", _figure(figure), f"chosen: {chosen or 'none'}")
+
+
+def _training(data: ReportData) -> str:
+    """The monitor's last readings."""
+    if not data.training:
+        return ""
+    body = training.training_html(data.training)
+    note = escape(training.training_sentence(data.training))
+    return _section("How the training ended", body, note)
 
 
 def _few(others: Mapping[str, EquityCurve]) -> dict[str, EquityCurve]:

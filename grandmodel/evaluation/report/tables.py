@@ -71,9 +71,13 @@ def interval(metrics: Mapping[str, Any], key: str, kind: str) -> str:
 
 
 def columns(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The policy, then each baseline, then each reference, by name."""
+    """The policy, then its other execution rules, each baseline and each reference, by name."""
     found: dict[str, Mapping[str, Any]] = {"policy": metrics}
-    for group in ("beside", "baselines", "references"):
+    labels = metrics.get("execution") or {}
+    found |= {
+        labels.get(name, name): values for name, values in (metrics.get("beside") or {}).items()
+    }
+    for group in ("baselines", "references"):
         found |= metrics.get(group) or {}
     return found
 

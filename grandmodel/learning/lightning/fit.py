@@ -14,6 +14,7 @@ from lightning.pytorch.loggers.logger import Logger
 from rich.console import Console
 
 from grandmodel.core.checks import require
+from grandmodel.core.types import Rollout
 from grandmodel.learning import checkpoint
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.collector import Collector
@@ -30,7 +31,7 @@ from grandmodel.learning.lightning.callbacks import (
 )
 from grandmodel.learning.lightning.datamodule import RolloutDataModule
 from grandmodel.learning.lightning.module import MappoModule
-from grandmodel.learning.lightning.monitor import TrainingMonitor
+from grandmodel.learning.lightning.monitor import KEPT, TrainingMonitor
 from grandmodel.learning.lightning.progress import ProgressBar
 from grandmodel.learning.lightning.state import Row, TrainingState, Validations
 
@@ -55,7 +56,8 @@ class FitPlan:
         devices: how many of them.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         log_every: rollouts per logged row.
-        monitor_updates: updates over which convergence and trends are told; 0: not at all.
+        monitor_updates: updates over which convergence and trends are told; 0: no monitor.
+        votes: how right the votes of a rollout were, by name, for the monitor; None: not told.
         checkpoint_seconds: least time between two writes of ``last.ckpt``.
         progress: whether to draw a bar.
         console: where the bar and the word on Ctrl-C go.
@@ -77,6 +79,7 @@ class FitPlan:
     precision: str = "32-true"
     log_every: int = 1
     monitor_updates: int = 0
+    votes: Callable[[Rollout], dict[str, float]] | None = None
     checkpoint_seconds: float = 10.0
     progress: bool = True
     console: Console | None = None
@@ -101,6 +104,7 @@ class FitResult:
     last: Path
     best: Path | None  # None where nothing was validated
     validations: list[Row]
+    told: dict[str, float]  # by the monitor after the last update, empty without one
 
     @property
     def best_row(self) -> Row | None:
@@ -138,6 +142,7 @@ def fit(plan: FitPlan) -> FitResult:
         last=plan.folder / LAST,
         best=plan.folder / BEST if validations.rows else None,
         validations=validations.rows,
+        told=state.metrics.get(KEPT, {}).get("told", {}),
     )
 
 
@@ -191,7 +196,7 @@ def _callbacks(plan: FitPlan, state: TrainingState, interruption: Interruption) 
     """Return the callbacks in the order in which they must run after an update."""
     chosen: list[Callback] = [Restore(state), interruption]
     if plan.monitor_updates:
-        chosen.append(TrainingMonitor(state, plan.monitor_updates))
+        chosen.append(TrainingMonitor(state, plan.monitor_updates, votes=plan.votes))
     chosen.append(MetricsLog(state, plan.log_every, plan.collector.term_means))
     if plan.validate is not None:
         require(
