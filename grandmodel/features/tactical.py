@@ -122,13 +122,17 @@ class TacticalMatrix:
 
     def update(self, bar: Bar) -> dict[str, float]:
         """Take the next bar; return its scaled columns."""
+        return self.with_raw(bar)[1]
+
+    def with_raw(self, bar: Bar) -> tuple[dict[str, float], dict[str, float]]:
+        """Take the next bar; return its raw values and its scaled columns."""
         raw = {"close": bar.close, **self._gaps.update(bar), "amount": bar.volume}
         if self._by_range:
             raw["amount"] = true_range(bar.high, bar.low, self._previous)
             self._previous = bar.close
         raw |= self._momentum.update(bar) | self._volume.update(bar).raw
         row = self._scale(np.array([[raw[name] for name in INPUTS]]))[0]
-        return dict(zip(MATRIX_5, row.tolist(), strict=True))
+        return raw, dict(zip(MATRIX_5, row.tolist(), strict=True))
 
     def _amounts(self, bars: BarArrays) -> NDArray[np.float64]:
         """Return the volume of each bar, without volume its true range."""
