@@ -29,6 +29,8 @@ _MLMI, _NWRQK, _FVG = range(3)
 _BARS_SEEN = 3  # in the slope's state, after the three numbers of `rolling_step`
 # order of the kinds in each type
 _ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 2, 0], [1, 0, 2]], np.int64)
+SIGNALS = ("mlmi", "nwrqk", "fvg")
+TYPE_SIGNALS = tuple(tuple(SIGNALS[kind] for kind in order) for order in _ORDERS.tolist())
 _NEVER = np.iinfo(np.int64).min
 _KEPT, _LAST_EMISSION = 3, 4  # in `times`, after the three kinds' own
 

@@ -112,7 +112,8 @@ class TacticalStream:
 
     def _latched(self, now_ns: int) -> dict[str, float]:
         """Return the columns of the synergy in sight, as `latched` does for whole paths."""
-        shown, seen = dict.fromkeys(LATCHED, 0.0), self._seen
+        shown: dict[str, float] = dict.fromkeys(LATCHED, 0.0)
+        seen = self._seen
         if seen is None or now_ns - seen.time_ns >= VISIBLE_NS:
             return shown
         shown[LATCHED[seen.type - 1]] = 1.0

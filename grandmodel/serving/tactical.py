@@ -5,31 +5,33 @@ Source: `docs/definitions.md`, The tactical service.
 
 import logging
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from grandmodel.core.checks import require
-from grandmodel.core.types import ObservationSpec, Stretch
-from grandmodel.decision.aggregation import (
-    Aggregation,
-    Roles,
-    Tally,
-    VoteContext,
-    quantity,
-)
+from grandmodel.core.checks import require, require_between
+from grandmodel.core.types import ACCOUNT_BLOCK
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
-from grandmodel.envs.observation import pooled_rows
-from grandmodel.envs.voting import BASE_CONTRACTS
+from grandmodel.decision.single_vote import Counted, SingleVote, VoteFacts, contracts
+from grandmodel.envs.voting import BASE_CONTRACTS, MOMENTUM
 from grandmodel.features.synergy import TYPE_NAMES
-from grandmodel.features.tactical import MATRIX_5
-from grandmodel.serving.synergy_event import RefusedInputError, Snapshot, SynergyEvent
+from grandmodel.features.tactical import MATRIX_5, TACTICAL_BARS
+from grandmodel.serving.actors import Actors, Odds
+from grandmodel.serving.command import (
+    AgentVote,
+    Command,
+    ExecuteTrade,
+    Metadata,
+    hold,
+    on_grid,
+)
+from grandmodel.serving.synergy_event import (
+    RefusedInputError,
+    Snapshot,
+    SynergyEvent,
+    values_of,
+)
 from grandmodel.systems.team import Team
-
-Command = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +43,21 @@ class TacticalController:
     then ``{"action": "hold", "reason": ...}``.
 
     Args:
-        team: a trained voting team; switched to evaluation.
+        team: a trained voting team; switched to evaluation, and taken as it is now.
         snapshot: returns the market and the account as they are at the latest close.
         symbol: of the instrument, written into commands.
         tick: its price step, to which stops, targets and limits are rounded; 0: none.
+        long_only: whether it may not be sold short.
         threshold: an entry's score must exceed it.
-        stop_atr: distance of the stop from the close, in ATR(14), as in the team's training.
-        target_atr: that of the target.
+        stop_atr: distance of the stop from the close, in ATR(14), as in the team's training;
+            None: no stop.
+        target_atr: that of the target; None: no target.
         base_contracts: contracts at a confidence of 0.8.
         risk_multiplier: what the risk agent allows, in units of the base.
 
     Raises:
-        UserError: the team reads other columns than those of the five-minute matrix.
+        UserError: the team does not vote, or reads other columns or more bars than the
+            five-minute matrix has.
     """
 
     def __init__(
@@ -62,18 +67,21 @@ class TacticalController:
         *,
         symbol: str,
         tick: float,
+        long_only: bool = False,
         threshold: float,
-        stop_atr: float = 2.0,
-        target_atr: float = 3.0,
+        stop_atr: float | None = 2.0,
+        target_atr: float | None = 3.0,
         base_contracts: float = BASE_CONTRACTS,
         risk_multiplier: float = 1.0,
     ) -> None:
+        _check_team(team)
+        require_between("risk_multiplier", risk_multiplier, 0.0, 1.0, closed="both")
         self.team = team.eval()
-        self._columns = [_matrix_columns(spec) for spec in team.specs]
+        self.actors = Actors(team, MATRIX_5)
         self.snapshot = snapshot
-        self.symbol, self.tick = symbol, tick
-        self.aggregation = Aggregation(threshold)
-        self.roles = Roles(team.roles)
+        self.symbol, self.tick, self.long_only = symbol, tick, long_only
+        require_between("agent.threshold", threshold, 0.0, 1.0, closed="both")
+        self._count = SingleVote(team.roles, threshold)
         self.stop_atr, self.target_atr = stop_atr, target_atr
         self.base_contracts, self.risk_multiplier = base_contracts, risk_multiplier
 
@@ -82,134 +90,136 @@ class TacticalController:
 
         Args:
             event: ``synergy_type``, ``direction``, ``confidence``, ``signal_sequence`` and
-                ``market_context``, as a mapping or typed.
+                ``market_context``, and ``timestamp`` if it is known: as a mapping or typed.
 
         Returns:
             ``action`` is ``execute_trade``, ``close_position`` or ``hold``; a hold has a
             ``reason``, an order has side, quantity, type, prices and the votes behind it.
         """
         try:
-            told = SynergyEvent.of(event)
-            return self._decide(told, self.snapshot())
+            told, seen = SynergyEvent.of(event), self.snapshot()
+            seen.check()
+            seen.check_age(told)
+            odds = self.probabilities(seen)
+            votes = most_probable(odds)
+            return self.command(told, seen, self.tally(told, seen, votes, odds), votes, odds)
         except RefusedInputError as refusal:
-            return _hold(str(refusal))
+            return hold(str(refusal))
         except Exception:  # fail closed: whatever broke, the caller must not trade on it
             log.exception("the tactical decision failed")
-            return _hold("the decision failed inside the service: see its log")
+            return hold("the decision failed inside the service: see its log")
 
-    def _decide(self, event: SynergyEvent, seen: Snapshot) -> Command:
-        probabilities = self.probabilities(seen)
-        votes = probabilities.argmax(dim=-1)
-        momentum = float(seen.matrix[-1, MATRIX_5.index("price_momentum_5")])
-        kind = TYPE_NAMES.index(event.synergy_type) + 1
-        numbers = (int(np.sign(momentum)), kind, event.direction, seen.position)
-        context = VoteContext(*(torch.tensor([number]) for number in numbers))
-        tally = self.aggregation(*self.roles(votes, probabilities), context)
-        return self._command(tally, seen, event, votes[0], probabilities[0])
-
-    @torch.inference_mode()
-    def probabilities(self, seen: Snapshot) -> Tensor:
-        """Return each agent's distribution over its classes, float32 [1, agent, 3].
+    def probabilities(self, seen: Snapshot) -> Odds:
+        """Return each agent's distribution over its classes.
 
         Raises:
-            RefusedInputError: the snapshot lacks a context column or has another account block.
+            RefusedInputError: the snapshot lacks a context or account value, or it is no number.
         """
-        matrix = torch.from_numpy(np.asarray(seen.matrix, np.float32))
-        account = torch.from_numpy(np.asarray(seen.account, np.float32))[None]
-        wide = self.team.policies[0].head.account.in_features
-        if account.shape != (1, wide):
-            raise RefusedInputError(
-                f"the account block must have {wide} values, has {seen.account.shape}"
-            )
-        contexts = [self._context(seen, spec.context) for spec in self.team.specs]
-        windows = [
-            _window(matrix[-spec.window_bars :, columns], policy.reads)
-            for policy, spec, columns in zip(
-                self.team.policies, self.team.specs, self._columns, strict=True
-            )
-        ]
-        embeddings = self.team.embed_all(windows, contexts)
-        return torch.softmax(self.team.logits_all(embeddings, account, None), dim=-1)
+        account = values_of("account", seen.account, ACCOUNT_BLOCK)
+        context = values_of("context", seen.context, self.actors.context)
+        return self.actors(
+            np.ascontiguousarray(seen.matrix, np.float32),
+            np.array(context, np.float32),
+            np.array([account], np.float32),
+        )
 
-    def _context(self, seen: Snapshot, names: tuple[str, ...]) -> Tensor:
-        missing = [name for name in names if name not in seen.context]
-        if missing:
-            raise RefusedInputError(f"the context lacks {missing[0]}")
-        values = np.array([[seen.context[name] for name in names]], np.float32)
-        if not np.isfinite(values).all():
-            raise RefusedInputError("the context holds NaN or infinity: wait for the next bar")
-        return torch.from_numpy(values)
+    def tally(self, event: SynergyEvent, seen: Snapshot, votes: list[int], odds: Odds) -> Counted:
+        """Count the class that each agent votes for, with the distributions behind it."""
+        momentum = float(seen.matrix[-1, MATRIX_5.index(MOMENTUM)])
+        sign = (momentum > 0.0) - (momentum < 0.0)
+        kind = TYPE_NAMES.index(event.synergy_type) + 1
+        facts = VoteFacts(sign, kind, int(event.direction), seen.position)
+        return self._count(votes, odds, facts)
 
-    def _command(
-        self, tally: Tally, seen: Snapshot, event: SynergyEvent, votes: Tensor, odds: Tensor
+    def command(
+        self, event: SynergyEvent, seen: Snapshot, tally: Counted, votes: list[int], odds: Odds
     ) -> Command:
-        rule, target = Rule(int(tally.rule)), int(tally.target)
-        why = {
+        """Return what counted votes ask the execution handler for."""
+        rule, target = tally.rule, tally.target
+        if target < 0 and self.long_only:
+            rule, target = Rule.LONG_ONLY, 0
+        why: Metadata = {
             "source": "tactical_marl",
-            "confidence": float(tally.score),
+            "confidence": tally.score,
             "rule": RULE_NAMES[rule],
-            "synergy_aligned": int(tally.direction) == event.direction,
-            "agent_votes": self._votes(votes, odds),
+            "synergy_aligned": tally.direction == event.direction,
+            "agent_breakdown": self._votes(votes, odds),
         }
-        if rule is Rule.VOTED_LEFT:
-            side = "SELL" if seen.position > 0 else "BUY"
-            order = {"order_type": "MARKET", "side": side, "symbol": self.symbol}
-            return {"action": "close_position", **order, "metadata": why}
-        if rule not in (Rule.VOTED_LIMIT, Rule.VOTED_MARKET):
-            return {**_hold(RULE_TEXTS[rule]), "metadata": why}
-        units = int(quantity(tally.score, self.base_contracts, self.risk_multiplier))
+        if target == 0 and seen.position != 0:
+            return {
+                "action": "close_position",
+                "order_type": "MARKET",
+                "side": "SELL" if seen.position > 0 else "BUY",
+                "symbol": self.symbol,
+                "time_in_force": "IOC",
+                "metadata": why,
+            }
+        if target in (0, seen.position):
+            return hold(RULE_TEXTS[rule], why)
+        units = contracts(tally.score, self.base_contracts, self.risk_multiplier)
         if units == 0:
-            return {**_hold("the confidence is too small for a single contract"), "metadata": why}
-        return {
+            return hold("the confidence is too small for a single contract", why)
+        return self._entry(target, units, seen, why, at_market=rule is Rule.VOTED_MARKET)
+
+    def _votes(self, votes: list[int], odds: Odds) -> list[AgentVote]:
+        names, meanings = self.team.names, self.team.class_names
+        rows = zip(names, meanings, votes, odds, strict=True)
+        return [
+            {
+                "agent_id": name,
+                "action": vote - 1,
+                "meaning": classes[vote],
+                "probabilities": shares,
+                "confidence": shares[vote],
+            }
+            for name, classes, vote, shares in rows
+        ]
+
+    def _entry(
+        self, side: int, units: int, seen: Snapshot, why: Metadata, *, at_market: bool
+    ) -> ExecuteTrade:
+        order: ExecuteTrade = {
             "action": "execute_trade",
-            **self._order(rule, target, seen),
+            "order_type": "MARKET" if at_market else "LIMIT",
+            "side": "BUY" if side > 0 else "SELL",
             "quantity": units,
+            "symbol": self.symbol,
+            "stop_loss": self._price(seen, -side, self.stop_atr),
+            "take_profit": self._price(seen, side, self.target_atr),
+            "time_in_force": "IOC" if at_market else "BAR",
+            "reverses": seen.position == -side,
             "metadata": why,
         }
+        if not at_market:
+            order["limit_price"] = on_grid(seen.close, self.tick)
+        return order
 
-    def _order(self, rule: Rule, target: int, seen: Snapshot) -> Command:
-        order: Command = {"order_type": "MARKET", "time_in_force": "IOC"}
-        if rule is Rule.VOTED_LIMIT:
-            limit = self._rounded(seen.close)
-            order = {"order_type": "LIMIT", "limit_price": limit, "time_in_force": "BAR"}
-        reach = target * seen.atr_14
-        return order | {
-            "side": "BUY" if target > 0 else "SELL",
-            "symbol": self.symbol,
-            "stop_loss": self._rounded(seen.close - self.stop_atr * reach),
-            "take_profit": self._rounded(seen.close + self.target_atr * reach),
-            "reverses": seen.position == -target,
-        }
-
-    def _rounded(self, price: float) -> float:
-        if not self.tick:
-            return float(price)
-        return float(round(price / self.tick) * Decimal(repr(self.tick)))  # exact on the grid
-
-    def _votes(self, votes: Tensor, odds: Tensor) -> list[Command]:
-        rows = zip(self.team.names, votes.tolist(), odds.tolist(), strict=True)
-        return [
-            {"agent_id": name, "action": vote - 1, "probabilities": p, "confidence": p[vote]}
-            for name, vote, p in rows
-        ]
+    def _price(self, seen: Snapshot, side: int, atrs: float | None) -> float | None:
+        if atrs is None:
+            return None
+        return on_grid(float(seen.close) + side * atrs * float(seen.atr_14), self.tick)
 
 
-def _matrix_columns(spec: ObservationSpec) -> list[int]:
-    for name in spec.window:
+def most_probable(odds: Odds) -> list[int]:
+    """Return each agent's vote; of equals the first."""
+    return [shares.index(max(shares)) for shares in odds]
+
+
+def _check_team(team: Team) -> None:
+    require(
+        bool(team.roles),
+        "the tactical service needs a team that votes: serve a run of agent=tactical",
+    )
+    for spec in team.specs:
+        key = f"agent.members.{spec.agent}"
+        for name in spec.window:
+            require(
+                name in MATRIX_5,
+                f"{key}.inputs has {name}, which the five-minute matrix lacks: serve a team that "
+                f"reads {', '.join(MATRIX_5)}",
+            )
         require(
-            name in MATRIX_5,
-            f"agent.members.{spec.agent}.inputs has {name}, which the five-minute matrix lacks: "
-            f"serve a team that reads {', '.join(MATRIX_5)}",
+            spec.window_bars <= TACTICAL_BARS,
+            f"{key}.window_bars must be at most {TACTICAL_BARS} to be served, was "
+            f"{spec.window_bars}",
         )
-    return [MATRIX_5.index(name) for name in spec.window]
-
-
-def _window(rows: Tensor, reads: str) -> Tensor | Stretch:
-    """Return one window [time, column] as a trunk reads it."""
-    if reads == "stretch":
-        return Stretch(rows, torch.tensor([len(rows) - 1]))
-    return rows[None] if reads == "sequence" else pooled_rows(rows, len(rows))[-1:]
-
-
-def _hold(reason: str) -> Command:
-    return {"action": "hold", "reason": reason}

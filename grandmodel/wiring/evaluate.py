@@ -139,7 +139,7 @@ def _judge(
         stage = stage.to(device)
         team = build_system(config).to(device)
         subject = load_subject(team, source, float(facts["sd_floor"]))
-        subject = replace(subject, gate=_gate(config, subject.gate))
+        subject = replace(subject, gate=gate_of(config, subject.gate))
         judging = Judging(config, stage, subject, occasion)
         folder.write_run_json(
             judged_run=str(source.path),
@@ -156,7 +156,7 @@ def _judge(
     return Judged(folder, judging.metrics)
 
 
-def _gate(config: TrainConfig, stored: float) -> float:
+def gate_of(config: TrainConfig, stored: float) -> float:
     """Return the gate to judge with: given, the literal rule's own, or the calibrated one."""
     if not isinstance(config.agent.bar_to_pass, str):
         return float(config.agent.bar_to_pass)
