@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tactical_page import PAGE, page, tally
 
 from grandmodel.core.checks import UserError
 from grandmodel.decision.aggregation import (
@@ -77,28 +78,6 @@ TABLE = [
 ]
 
 
-def vector(vote, share):
-    """A distribution that gives `share` to the voted class and splits the rest."""
-    out = [(1.0 - share) / 2.0] * 3
-    out[vote] = share
-    return out
-
-
-def entry_vector(vote, acts):
-    """A distribution with P_wait = 1 - acts whose remainder leans to `vote`."""
-    rest = [0.8 * acts, 0.2 * acts]
-    return [1.0 - acts, *(rest if vote == E else rest[::-1])]
-
-
-def tally(row, *, training=False, threshold=None):
-    fvg, momentum, sign, entry, synergy, position, limit = row[:7]
-    votes = torch.tensor([[fvg[0], momentum[0], entry[0]]])
-    probabilities = torch.tensor([[vector(*fvg), vector(*momentum), entry_vector(*entry)]])
-    context = VoteContext(*(torch.tensor([x]) for x in (sign, *synergy, position)))
-    aggregation = Aggregation(limit if threshold is None else threshold, training=training)
-    return aggregation(votes, probabilities, context)
-
-
 @pytest.mark.parametrize("row", TABLE)
 def test_the_table_worked_by_hand(row):
     found = tally(row)
@@ -106,6 +85,30 @@ def test_the_table_worked_by_hand(row):
     assert Rule(int(found.rule)) == row[8]
     assert float(found.score) == pytest.approx(row[9], abs=1e-6)
     assert bool(found.at_market) == (row[8] == V.VOTED_MARKET)
+
+
+def test_the_page_shows_what_the_code_decides():
+    assert PAGE.read_text() == page(TABLE), (
+        "docs/tactical.md is out of date: python tests/decision/tactical_page.py writes its tables"
+    )
+
+
+def test_the_example_of_the_page():
+    def decided(synergy, entry=E, position=0):
+        acts = 0.9 if entry != W else 0.1
+        return tally(((L, 0.70), (T, 0.60), +1, (entry, acts), synergy, position, 0.65))
+
+    found, text = decided((1, +1)), PAGE.read_text()
+    score = float(found.score)
+    assert (int(found.target), Rule(int(found.rule))) == (1, V.VOTED_LIMIT)
+    assert f"0.50 x 0.70 + 0.30 x 0.60 + 0.20 x 0.90 = {score:.2f}, above 0.65" in text
+    assert f"floor(10 x {score:.2f} / 0.8 + 0.5) = {int(quantity(found.score, 10.0))} micro" in text
+    against = decided((1, -1))
+    assert f"0.7 x {score:.2f} = {float(against.score):.3f}: refused" in text
+    assert Rule(int(against.rule)) == V.VOTED_AGAINST_SYNERGY
+    assert Rule(int(decided((1, +1), W).rule)) == V.VOTED_WAIT
+    for refused in (decided((1, -1), E, -1), decided((1, +1), W, -1)):
+        assert (int(refused.target), Rule(int(refused.rule))) == (0, V.VOTED_LEFT)
 
 
 def test_every_outcome_has_a_row_and_a_text():

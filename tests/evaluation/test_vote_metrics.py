@@ -187,8 +187,8 @@ def test_thresholds_stand_side_by_side_with_what_they_refused(metrics):
     refused = [metrics["rules"][name].get("voted_below_threshold", 0) for name in metrics["rules"]]
     assert refused[1] == 0 < refused[0] < refused[2]
     rows = {row[""]: row for row in tables.rule_records(metrics, brief=True)}
-    assert rows["round trips"] == {
-        "": "round trips",
+    assert rows["round trips, mean of paths"] == {
+        "": "round trips, mean of paths",
         "policy, votes@0.40": "7",
         "votes@0.00": "90",
         "votes@0.65": tables.shown(None, "count"),

@@ -24,7 +24,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (  # key, heading, format
 RESULTS = (
     ("sharpe", "Sharpe ratio, net, annualised", "number"),
     ("total_return", "total return, net", "percent"),
-    ("trades", "round trips", "count"),
+    ("trades", "round trips, mean of paths", "count"),
     ("exposure", "exposure", "percent"),
 )
 TEAM = "(team)"
@@ -107,7 +107,8 @@ def execution_labels(metrics: Mapping[str, Any]) -> dict[str, str]:
 def votes_html(metrics: Mapping[str, Any]) -> str:
     """The tables of accuracy, over agents and over classes."""
     votes = metrics["votes"]
-    return records_html(accuracy_records(votes)) + records_html(class_records(votes))
+    by_class = '<p class="soft">Vote by vote, and what would have been right:</p>'
+    return records_html(accuracy_records(votes)) + by_class + records_html(class_records(votes))
 
 
 def votes_note(metrics: Mapping[str, Any]) -> str:
