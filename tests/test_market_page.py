@@ -13,8 +13,9 @@ from grandmodel.envs.config import EnvConfig, RewardConfig
 from grandmodel.envs.costs import unit_costs
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.orders import Ended, Orders, Outcome
-from grandmodel.envs.reward import Reward, RewardScale
+from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.envs.step_facts import RewardScale
 from grandmodel.features.tape import Tape
 from grandmodel.market.instruments import Instrument
 from grandmodel.wiring.compose import compose, typed

@@ -66,6 +66,7 @@ class StepResult:
     liquidated: Tensor  # bool [env]
     outcome: Tensor  # int8 [env]: what became of the entry order, envs.orders.Outcome
     ended: Tensor  # int8 [env]: what ended the position inside the bar, envs.orders.Ended
+    shaping: Tensor | None = None  # float32 [env, member]: rewards of single members, beside it
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grandmodel.core.checks import UserError, require, require_between, require_choice
+from grandmodel.envs.reward_terms import TERMS
 from grandmodel.envs.starts import STARTS
 
 SIZES = ("notional", "contracts", "vol_target")
@@ -15,8 +16,7 @@ LOTS = ("free", "whole")
 SLIPPAGES = ("fixed", "volatility", "volume_share")
 REWARDS = ("net", "text")
 
-NET_TERMS: dict[str, float] = {"net": 1.0}
-TEXT_TERMS: dict[str, float] = {
+STRATEGIC_TERMS: dict[str, float] = {
     "pnl": 1.0,
     "synergy": 0.2,
     "drawdown": 0.3,
@@ -80,40 +80,50 @@ class EnvConfig:
 
 @dataclass(kw_only=True)
 class RewardConfig:
-    """What a step is worth (`docs/definitions.md`, "Rewards").
-
-    `terms` holds the weights by name; names left out keep their default weight.
-    """
+    """What a step is worth (`docs/definitions.md`, "Rewards")."""
 
     kind: str = "net"  # net | text
+    # weights by name; of kind=text, none: those of the strategic team
     terms: dict[str, float] = field(default_factory=dict)
+    # weights of terms that one member alone is paid beside the team's reward, by member
+    members: dict[str, dict[str, float]] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)  # terms of the user's own (docs/extend.md)
     clip: float = 10.0  # bound of the net term, in sd of the instrument
+    bound: float | None = None  # of the sum of the terms of kind=text; null: none
     normalise: bool = False  # divide the sum of the terms by its running sd
     normalise_decay: float = 0.999  # EMA of that variance, per rollout
     risk: str = "sharpe"  # the learner's c in x - c x^2: sharpe, or a number ("0" = none)
 
     def __post_init__(self) -> None:
         require_choice("reward.kind", self.kind, REWARDS)
-        known = NET_TERMS if self.kind == "net" else TEXT_TERMS
-        for name in self.terms:
-            require(
-                name in known,
-                f"reward.terms.{name} is no term of reward.kind={self.kind}: "
-                f"use one of {', '.join(known)}",
-            )
-            weight = self.terms[name]
-            require(
-                math.isfinite(weight), f"reward.terms.{name} must be a finite number, was {weight}"
-            )
+        self._check_weights("reward.terms", self.terms)
+        require(
+            self.kind == "text" or not self.members,
+            f"reward.members is read by reward=text only and was given beside reward.kind="
+            f"{self.kind}: leave it out",
+        )
+        for member, weights in self.members.items():
+            self._check_weights(f"reward.members.{member}", weights)
         require(
             bool(self.own) or any(self.weights.values()),
             f"reward.terms of reward.kind={self.kind} must not all be 0: leave one of them in",
         )
         require_between("reward.clip", self.clip, 0.0, float("inf"))
+        if self.bound is not None:
+            require_between("reward.bound", self.bound, 0.0, float("inf"))
         require_between("reward.normalise_decay", self.normalise_decay, 0.0, 1.0)
         if self.risk != "sharpe":
             self._check_fixed_risk()
+
+    def _check_weights(self, key: str, weights: dict[str, float]) -> None:
+        known = ("net",) if self.kind == "net" else tuple(TERMS)
+        for name, weight in weights.items():
+            require(
+                name in known,
+                f"{key}.{name} is no term of reward.kind={self.kind}: use one of "
+                f"{', '.join(known)}",
+            )
+            require(math.isfinite(weight), f"{key}.{name} must be a finite number, was {weight}")
 
     def _check_fixed_risk(self) -> None:
         try:
@@ -127,9 +137,18 @@ class RewardConfig:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight of every term of this kind, by name."""
-        known = NET_TERMS if self.kind == "net" else TEXT_TERMS
-        return {name: float(self.terms.get(name, weight)) for name, weight in known.items()}
+        """Weight of every term, by name."""
+        usual = {"net": 1.0} if self.kind == "net" else STRATEGIC_TERMS
+        return {name: float(weight) for name, weight in (self.terms or usual).items()}
+
+    @property
+    def shaping(self) -> dict[str, dict[str, float]]:
+        """Weights other than 0 of what single members are paid, by member and term."""
+        found = {
+            member: {name: float(weight) for name, weight in weights.items() if weight != 0.0}
+            for member, weights in self.members.items()
+        }
+        return {member: weights for member, weights in found.items() if weights}
 
     @property
     def fixed_risk(self) -> float | None:

@@ -4,12 +4,13 @@ Source: `docs/definitions.md`, "No free reward".
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.config import ENTRIES, EnvConfig
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import SegmentStarts, Stretch
@@ -66,15 +67,18 @@ def play(
 def plain_policies(tape: Tape, generator: torch.Generator) -> dict[str, Tensor]:
     """Return the targets of policies that know nothing, int8 [bar] each; flat comes first."""
     bars = len(tape)
-    alternating = 1 - 2 * (torch.arange(bars) % 2)
+    odd = torch.arange(bars) % 2
     policies = {
         "flat": torch.zeros(bars),
         "always long": torch.ones(bars),
-        "alternating": alternating,
+        "alternating": 1 - 2 * odd,
+        "in and out": odd,
         "random": torch.randint(-1, 2, (bars,), generator=generator),
     }
     if "synergy_direction" in tape.columns:
-        policies["follow synergy"] = _hold_last(tape.column("synergy_direction").cpu())
+        shown = tape.column("synergy_direction").cpu().sign()
+        policies["follow synergy"] = _hold_last(shown)
+        policies["in and out of synergy"] = shown * odd
     return {name: targets.to(torch.int8) for name, targets in policies.items()}
 
 
@@ -105,19 +109,25 @@ def free_rewards(
     segments: Sequence[Stretch],
     generator: torch.Generator,
 ) -> list[FreeReward]:
-    """Return the plain policies that earn more than flat + 2 standard errors: none should."""
+    """Return the plain policies that earn more than flat + 2 standard errors: none should.
+
+    Each is played twice, its entries sent to the market and left at their limit.
+    """
     policies = plain_policies(tape, generator)
-    played = play(tape, env, reward, segments, torch.stack(list(policies.values())))
-    earned = played.reward.double()
-    means = earned.mean(dim=1)
-    errors = earned.std(dim=1) / earned.shape[1] ** 0.5
-    rows = zip(policies, means.tolist(), errors.tolist(), strict=True)
-    flat = float(means[0])
-    return [
-        FreeReward(name, mean, flat, error)
-        for name, mean, error in rows
-        if mean > flat + FORBIDDEN_MARGIN * error
-    ]
+    targets = torch.stack(list(policies.values()))
+    found = []
+    for entry in ENTRIES:
+        earned = play(tape, replace(env, entry=entry), reward, segments, targets).reward.double()
+        means = earned.mean(dim=1)
+        errors = earned.std(dim=1) / earned.shape[1] ** 0.5
+        rows = zip(policies, means.tolist(), errors.tolist(), strict=True)
+        flat = float(means[0])
+        found += [
+            FreeReward(f"{name}, {entry} orders", mean, flat, error)
+            for name, mean, error in rows
+            if mean > flat + FORBIDDEN_MARGIN * error
+        ]
+    return found
 
 
 def reward_follows_money(

@@ -10,14 +10,15 @@ from grandmodel.core.checks import UserError, require
 from grandmodel.core.types import Observation, StepResult
 from grandmodel.decision.limits import limit_targets
 from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.facts_reader import FactsReader
 from grandmodel.envs.fills import Wanted
 from grandmodel.envs.observation import account_block
 from grandmodel.envs.orders import Orders, sound_sizes
 from grandmodel.envs.peak import Peak, RunningPeak, WindowPeak
-from grandmodel.envs.reward import Reward, StepFacts
+from grandmodel.envs.reward import Reward
 from grandmodel.envs.simulator import Account
 from grandmodel.envs.starts import StartPolicy
-from grandmodel.envs.state import AccountState, AccountTerms, Fill, Legs
+from grandmodel.envs.state import AccountState, AccountTerms, Legs
 from grandmodel.envs.table import StepTable
 from grandmodel.features.tape import Tape
 
@@ -64,7 +65,14 @@ class MarketEnv:
         self.legs: Legs | None = None
         self._ordered = False  # whether orders with limits and brackets of their own may come
         self._table = StepTable(tape, env, reward.scale.sd_floor, starts.rows)
-        self._signals = _signals(tape, reward.needs, starts.rows)
+        self._facts = FactsReader(
+            tape,
+            self._table,
+            reward.needs,
+            trades=reward.trades,
+            contracts=self._terms().contracts,
+            sd_floor=reward.scale.sd_floor,
+        )
         self._long_only = tape.instrument.long_only
         self.reset()
 
@@ -102,16 +110,17 @@ class MarketEnv:
         fill = self._account.step(bar, rows, self._wanted(orders, allowed), self.cost_scale)
         after, self.quantity, self.legs = self._account.state, fill.quantity, fill.legs
         self.bar = bar + active
-        reward, net, terms = self.reward(self._facts(before, fill, bar))
+        paid = self.reward(self._facts(before, after, fill, rows, bar, self.bar, self.cost_scale))
         terminated = (after.equity <= 0.0) & active
         truncated = (self.bar == self._last_bar) & active & ~terminated
         final = _observe(self.bar, after, rows.close, rows.atr14)
         return StepResult(
             observation=self._next(final, terminated, truncated),
             final=final,
-            reward=reward,
-            net=net,
-            terms=terms,
+            reward=paid.reward,
+            net=paid.net,
+            terms=paid.terms,
+            shaping=paid.shaping,
             terminated=terminated,
             truncated=truncated,
             equity=after.equity,
@@ -158,23 +167,6 @@ class MarketEnv:
         )
         self._account.table = self._table
         self._look_ahead()
-
-    def _facts(self, before: AccountState, fill: Fill, bar: Tensor) -> StepFacts:
-        after = self._account.state
-        change = after.equity - before.equity
-        first = self._table.first
-        return StepFacts(
-            pnl=change,
-            full_cost_pnl=change if self.cost_scale == 1.0 else fill.pnl_gross - fill.full_cost,
-            equity_before=before.equity,
-            trailing_sd=self._rows.trailing_sd,
-            position_before=before.position,
-            position=fill.executed,
-            drawdown_before=before.drawdown,
-            drawdown=after.drawdown,
-            signals={name: values[bar - first] for name, values in self._signals},
-            next_signals={name: values[self.bar - first] for name, values in self._signals},
-        )
 
     def _next(self, final: Observation, terminated: Tensor, truncated: Tensor) -> Observation:
         """Return what the next decision sees: ended episodes begin anew or come to rest."""
@@ -287,14 +279,3 @@ def _count(n_envs: int | None, starts: StartPolicy) -> int:
         f"n_envs is {count}, but the segments to judge need {starts.n_envs} environments",
     )
     return int(count or 0)
-
-
-def _signals(tape: Tape, needs: dict[str, str], rows: tuple[int, int]) -> list[tuple[str, Tensor]]:
-    """Return the columns that reward terms read, float32 [rows] each."""
-    for name, asked_by in needs.items():
-        require(
-            name in tape.columns,
-            f"{asked_by} needs the column {name}, which the tape lacks: leave the term out, or "
-            "give it a column of the tape",
-        )
-    return [(name, tape.column(name)[rows[0] : rows[1]].contiguous()) for name in needs]

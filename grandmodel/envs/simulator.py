@@ -162,7 +162,7 @@ class Account:
             outcome=entry.outcome,
             ended=ended,
             liquidated=ended == Ended.LIQUIDATED,
-            legs=Legs(opened, entry.value, exit_cost * cost_scale),
+            legs=Legs(opened, entry.value, exit_cost * cost_scale, entry.cost),
         )
 
     def _end(

@@ -60,3 +60,4 @@ class Legs:
     exit_value: Tensor  # float64 [env], of a unit, where a position was closed at the open
     entry_value: Tensor  # float64 [env], of a unit, where one was opened
     exit_cost: Tensor  # float64 [env]: what the old position paid (carry and its exit), scaled
+    entry_cost: Tensor  # float64 [env]: what the new one was opened for, at scale 1

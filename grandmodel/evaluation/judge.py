@@ -18,8 +18,9 @@ from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
-from grandmodel.envs.reward import Reward, RewardScale, StepFacts
+from grandmodel.envs.reward import Paid, Reward
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.envs.step_facts import RewardScale, StepFacts
 from grandmodel.evaluation.columns import (
     DETAIL_COLUMNS,
     DTYPES,
@@ -55,15 +56,16 @@ class Unrewarded:
     """Stands in for a reward where nothing learns: zero, with the scale that sizes may need."""
 
     needs: ClassVar[dict[str, str]] = {}
+    trades = False
 
     def __init__(self, sd_floor: float) -> None:
         self.scale = RewardScale(sd_floor, 1.0)
         self._none = torch.zeros(0)
 
-    def __call__(self, facts: StepFacts) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def __call__(self, facts: StepFacts) -> Paid:
         """Return nothing worth reading."""
         del facts
-        return self._none, self._none, {}
+        return Paid(self._none, self._none, {})
 
 
 class Judge:

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.market_env import MarketEnv
-from grandmodel.envs.reward import Reward, RewardScale
+from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.envs.step_facts import RewardScale
 from grandmodel.evaluation.leaks.audit import Subject, audit
 from grandmodel.evaluation.leaks.columns import FULL, SAMPLE, Level
 from grandmodel.evaluation.leaks.finding import AuditReport

@@ -14,6 +14,8 @@ def check_rules(config: TrainConfig, instrument: Instrument) -> None:
     """
     check_weights_can_learn(config)
     check_reward_risk(config)
+    check_reward_members(config)
+    check_reward_scaling(config)
     check_whole_contracts(config, instrument)
     check_contracts_have_prices(config)
 
@@ -40,6 +42,30 @@ def check_reward_risk(config: TrainConfig) -> None:
         config.reward.kind == "net" or config.reward.risk in ("0", "0.0"),
         f"reward.risk is read by reward=net only and was {config.reward.risk} beside "
         f"reward.kind={config.reward.kind}; set reward.risk=0",
+    )
+
+
+def check_reward_members(config: TrainConfig) -> None:
+    """Refuse to pay members that the team does not have."""
+    names = config.agent.active_names
+    for member in config.reward.shaping:
+        require(
+            member in names,
+            f"reward.members.{member} pays a member that does not take part: agent.active has "
+            f"{', '.join(names)}",
+        )
+
+
+def check_reward_scaling(config: TrainConfig) -> None:
+    """Refuse to pay for near gaps where the distance to them is not told in ATR(14)."""
+    reward = config.reward
+    in_use = [*([] if reward.kind == "net" else reward.weights.items())]
+    in_use += [pair for weights in reward.shaping.values() for pair in weights.items()]
+    require(
+        config.features.scaling == "shipped" or not any(n == "gap_entry" and w for n, w in in_use),
+        "the reward term gap_entry reads distances in ATR(14), which features.scaling="
+        f"{config.features.scaling} does not keep: set reward.terms.gap_entry=0 or "
+        "features.scaling=shipped",
     )
 
 

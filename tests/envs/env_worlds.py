@@ -7,8 +7,9 @@ import torch
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig, RewardConfig
 from grandmodel.envs.market_env import MarketEnv
-from grandmodel.envs.reward import Reward, RewardScale
+from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import RandomStarts, SegmentStarts
+from grandmodel.envs.step_facts import RewardScale
 from grandmodel.features.tape import Tape
 from grandmodel.market.instruments import Instrument
 

@@ -21,6 +21,8 @@ def sampled(env, steps, seed=1):
 
 
 def same(left, right):
+    if left is None:
+        return right is None
     if isinstance(left, torch.Tensor):
         return torch.equal(left, right)
     if isinstance(left, dict):

@@ -7,7 +7,7 @@ from env_worlds import SCALE, doubles, hand_tape, random_env, random_tape, run, 
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import Segment
 from grandmodel.envs.action import bars_per_session
-from grandmodel.envs.config import EnvConfig, RewardConfig
+from grandmodel.envs.config import STRATEGIC_TERMS, EnvConfig, RewardConfig
 from grandmodel.envs.free_reward import (
     free_rewards,
     plain_policies,
@@ -16,19 +16,11 @@ from grandmodel.envs.free_reward import (
     reward_follows_money,
 )
 from grandmodel.envs.market_env import MarketEnv
-from grandmodel.envs.reward import (
-    OwnTerm,
-    Reward,
-    RewardScale,
-    RunningScale,
-    StepFacts,
-    drawdown,
-    measure_scale,
-    momentum,
-    synergy,
-    volatility,
-)
+from grandmodel.envs.reward import OwnTerm, Reward, measure_scale
+from grandmodel.envs.reward_terms import drawdown, momentum, synergy, volatility
+from grandmodel.envs.running_scale import RunningScale
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.envs.step_facts import RewardScale, StepFacts
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import WARMUP_BARS
 
@@ -61,7 +53,7 @@ def test_net_by_hand():
         full_cost_pnl=doubles([50.0, -100.0, 10.0, -5000.0]),
         trailing_sd=doubles([1e-3, 1e-3, 1e-6, 1e-3]),
     )
-    reward, net, terms = Reward(RewardConfig(), SCALE)(given)
+    reward, net, terms, _ = Reward(RewardConfig(), SCALE)(given)
     assert net.tolist() == [1.0, -0.5, 1.0, -10.0]
     assert reward.tolist() == net.tolist()
     assert terms["clipped"].tolist() == [0, 0, 0, 1]
@@ -126,7 +118,8 @@ def test_text_terms_by_hand():
     assert drawdown(given, nothing, SCALE).tolist() == want
     assert volatility(given, nothing, SCALE).tolist() == [0.0, -0.5, -3.0, -0.5, 0.0]
     assert momentum(given, nothing, SCALE).tolist() == [0.5, -0.5, 0.5, 0.5, 0.0]
-    reward, _, terms = Reward(RewardConfig(kind="text", terms={"momentum": 0.1}), SCALE)(given)
+    weights = STRATEGIC_TERMS | {"momentum": 0.1}
+    reward, _, terms, _ = Reward(RewardConfig(kind="text", terms=weights), SCALE)(given)
     assert terms["synergy"].tolist() == pytest.approx([0.1, 0, 0.1, 0, 0])
     assert terms["drawdown"].tolist() == pytest.approx([0, -0.3, -0.9, 0, -0.6])
     assert terms["volatility"].tolist() == pytest.approx([0, -0.025, -0.15, -0.025, 0])
@@ -135,7 +128,7 @@ def test_text_terms_by_hand():
 
 def test_terms_read_the_decision_row_and_momentum_the_next_one_too():
     tape = random_tape(120)
-    env = segment_env(tape, reward=RewardConfig(kind="text", terms={"momentum": 1.0}))
+    env = segment_env(tape, reward=RewardConfig(kind="text", terms={"synergy": 1, "momentum": 1}))
     shown, move = tape.column("synergy_direction"), tape.column("momentum_20").diff()
     for row, result in enumerate(run(env, [1, 1, -1, -1, 0] * 20)):
         side = result.executed.item()
@@ -146,7 +139,7 @@ def test_terms_read_the_decision_row_and_momentum_the_next_one_too():
 
 
 def test_text_pnl_is_tanh_on_the_same_scale():
-    _, _, terms = Reward(RewardConfig(kind="text", terms={"synergy": 0, "volatility": 0}), SCALE)(
+    _, _, terms, _ = Reward(RewardConfig(kind="text", terms={"synergy": 0, "pnl": 1}), SCALE)(
         facts(2, pnl=doubles([100.0, -5000.0]))
     )
     assert terms["pnl"].tolist() == pytest.approx([0.76159416, -1.0])
@@ -177,7 +170,7 @@ def test_momentum_is_the_move_of_the_scaled_column_until_the_end_of_a_liquidated
     # bought at 100 with ten times the equity, margin call in the bar: the position still counts
     rows = [[100.0] * 4, [100.0, 100.0, 80.0, 90.0], [90.0] * 4, [90.0] * 4]
     columns = {"columns": ("momentum_20",), "features": torch.tensor([[0.5], [-1.0], [1.0], [0.0]])}
-    weights = {"momentum": 1.0, "synergy": 0.0, "volatility": 0.0}
+    weights = {"pnl": 1.0, "momentum": 1.0}
     env = segment_env(
         hand_tape(rows, **columns),
         reward=RewardConfig(kind="text", terms=weights),
@@ -255,9 +248,8 @@ def test_no_free_reward(reward):
 
 
 def test_the_gate_sees_a_free_reward():
-    paid = Reward.fitted(
-        RewardConfig(kind="text", terms={"synergy": 50.0}), WALK, [range(len(WALK))]
-    )
+    terms = STRATEGIC_TERMS | {"synergy": 50.0}
+    paid = Reward.fitted(RewardConfig(kind="text", terms=terms), WALK, [range(len(WALK))])
     draw = torch.Generator().manual_seed(1)
     offenders = free_rewards(WALK, EnvConfig(), paid, SEGMENTS, draw)
     assert "follow synergy" in {offender.policy for offender in offenders}

@@ -3,15 +3,18 @@
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.envs.config import TEXT_TERMS, RewardConfig
+from grandmodel.envs.config import STRATEGIC_TERMS, RewardConfig
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"kind": "text", "terms": dict.fromkeys(TEXT_TERMS, 0.0)}, "must not all be 0"),
+        ({"kind": "text", "terms": dict.fromkeys(STRATEGIC_TERMS, 0.0)}, "must not all be 0"),
         ({"terms": {"net": 0.0}}, "must not all be 0"),
         ({"terms": {"net": float("nan")}}, "reward.terms.net must be a finite number"),
+        ({"members": {"a": {"net": 1.0}}}, "reward.members is read by reward=text only"),
+        ({"kind": "text", "members": {"a": {"bonus": 1.0}}}, "reward.members.a.bonus is no term"),
+        ({"kind": "text", "bound": 0.0}, "reward.bound must lie in"),
         ({"risk": "inf"}, "reward.risk must be sharpe or a number >= 0"),
     ],
 )

@@ -6,10 +6,11 @@ import pytest
 import torch
 from leak_world import make_world
 
-from grandmodel.envs.config import EnvConfig, RewardConfig
+from grandmodel.envs.config import STRATEGIC_TERMS, EnvConfig, RewardConfig
 from grandmodel.envs.market_env import MarketEnv
-from grandmodel.envs.reward import OwnTerm, Reward, RewardScale
+from grandmodel.envs.reward import OwnTerm, Reward
 from grandmodel.envs.starts import SegmentStarts
+from grandmodel.envs.step_facts import RewardScale
 from grandmodel.evaluation.leaks import finding
 from grandmodel.evaluation.leaks.orders import (
     KNOWN_STEPS,
@@ -20,6 +21,7 @@ from grandmodel.evaluation.leaks.orders import (
     tape_part,
 )
 
+WITH_MOMENTUM = STRATEGIC_TERMS | {"momentum": 0.5}
 SCALE = RewardScale(sd_floor=1e-4, ordinary_drawdown=0.02)
 FIRST = 700
 
@@ -118,7 +120,10 @@ ENVIRONMENTS = [
     (EnvConfig(), RewardConfig()),
     (EnvConfig(size="vol_target", edge="flat"), RewardConfig()),
     (EnvConfig(size="contracts", contracts=2.0, max_hold_bars=3), RewardConfig()),
-    (EnvConfig(edge="carry"), RewardConfig(kind="text", terms={"momentum": 0.5}, risk="0")),
+    (
+        EnvConfig(edge="carry"),
+        RewardConfig(kind="text", terms=STRATEGIC_TERMS | {"momentum": 0.5}, risk="0"),
+    ),
     (EnvConfig(), RewardConfig(normalise=True)),
 ]
 

@@ -17,6 +17,14 @@ FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
         (["agent.ensemble_learn=gradient"], ("agent.executor=pool", "episode")),
         (["agent.executor=pool"], ("agent.ensemble_learn=record", "gradient or fixed")),
         (["reward=text", "reward.risk=0.03"], ("reward.risk", "0.03", "text")),
+        (
+            ["agent=tactical", "reward=text", "+reward.members.nobody={gap_entry: 0.1}"],
+            ("reward.members.nobody", "fvg, momentum, entry"),
+        ),
+        (
+            ["agent=tactical", "reward=text", "features.scaling=text"],
+            ("gap_entry", "features.scaling=text", "reward.terms.gap_entry=0"),
+        ),
         (["env.size=contracts", "env.contracts=0.5"], ("env.contracts", "FUT", "0.5")),
         (
             ["env.size=contracts", "data=auto", "data.adjustment=ratio"],
@@ -39,6 +47,9 @@ def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]
         ["agent.executor=pool", "agent.ensemble_learn=gradient"],
         ["agent.executor=step"],
         ["reward=text"],
+        ["agent=tactical", "reward=text", "reward.members.fvg.gap_entry=0.1"],
+        ["agent=tactical", "reward=text", "reward.terms.gap_entry=0", "features.scaling=text"],
+        ["agent=tactical", "features.scaling=text"],
         ["env.size=contracts", "env.contracts=3"],
         ["env.size=contracts", "data=auto", "data.adjustment=additive"],
         ["env.size=notional", "data=auto", "data.adjustment=ratio"],
