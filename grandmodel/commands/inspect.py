@@ -1,13 +1,13 @@
 """What is in a file of bars: ``python -m grandmodel.commands.inspect data.path=FILE``.
 
-Prints what was found in it and the quality table, and writes every named column, the gaps and the
-synergies from the first bar on, with a page that shows them.
+Prints what was found in it and the quality table, and writes every named column of half hours and
+of five-minute bars, the gaps and the synergies from the first bar on, with a page that shows them.
 """
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +19,27 @@ from rich.text import Text
 
 from grandmodel.core.checks import require
 from grandmodel.core.files import atomic_path, write_text
-from grandmodel.evaluation.report.feature_page import FeatureTables, feature_page, spread_table
+from grandmodel.evaluation.report.feature_frames import (
+    five_minute_columns,
+    gap_frame,
+    half_hour_columns,
+    price_frame,
+    spread_table,
+    synergy_counts,
+    synergy_frame,
+    synergy_months,
+    times,
+)
+from grandmodel.evaluation.report.feature_page import FeatureTables, feature_page
 from grandmodel.evaluation.report.tables import UNKNOWN
 from grandmodel.features.arrays import gap_bars, path_arrays
-from grandmodel.features.config import FeatureConfig
-from grandmodel.features.gaps import EVENT_NAMES, GapEvents, as_of
+from grandmodel.features.config import FAST_MINUTES, FeatureConfig
+from grandmodel.features.gaps import as_of
 from grandmodel.features.matrix import PathFeatures, compute
-from grandmodel.features.synergy import TYPE_NAMES, Synergies
-from grandmodel.market.bars import Bars
+from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import session_table
 from grandmodel.market.coverage import coverage, file_table
-from grandmodel.market.dataset import Dataset, MarketPath
+from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
 from grandmodel.market.quality import quality_table
 from grandmodel.market.reading import Reading
 from grandmodel.wiring.compose import compose, typed
@@ -38,31 +48,7 @@ from grandmodel.wiring.market import draw_dataset, read_dataset
 from grandmodel.wiring.run_folder import fresh_name
 from grandmodel.wiring.schema import InspectConfig
 
-YEAR_NS = 365.25 * 86_400e9
-SCORED_EVENTS = 200  # MLMI events until its value moves, and with it the first synergies
-NOT_COLUMNS = ("close",)  # read by the features, not one of them
-_NO_ROWS = np.zeros(0, np.int64)
-NO_EVENTS = GapEvents(_NO_ROWS, _NO_ROWS, _NO_ROWS, np.zeros(0))
-
-
-def times(stamps_ns: NDArray[np.int64]) -> pd.DatetimeIndex:
-    """Return nanoseconds UTC as time stamps with their zone."""
-    return pd.DatetimeIndex(stamps_ns.astype("datetime64[ns]"), tz="UTC")
-
-
-def matrix_frame(path: MarketPath, features: PathFeatures) -> pd.DataFrame:
-    """Return ``timestamp`` (bar open), ``raw_<column>`` and ``scaled_<column>``, undefined as nan.
-
-    A column that has one form only stands under both names.
-    """
-    scaled = {k: values for k, values in features.scaled.items() if not k.startswith("raw_")}
-    raw = {k: values for k, values in features.raw.items() if k not in NOT_COLUMNS}
-    raw["atr_14"] = np.where(raw["atr_14"] > 0.0, raw["atr_14"], np.nan)
-    raw["price_distance"] = _level_distance(path, features)
-    raw |= {name: values for name, values in scaled.items() if name not in raw}
-    columns = {f"raw_{name}": values for name, values in raw.items()}
-    columns |= {f"scaled_{name}": values for name, values in scaled.items()}
-    return pd.DataFrame({"timestamp": times(path.bars.open_time_ns), **columns})
+SCREEN_MONTHS = 12
 
 
 def _level_distance(path: MarketPath, features: PathFeatures) -> NDArray[np.float64]:
@@ -73,65 +59,63 @@ def _level_distance(path: MarketPath, features: PathFeatures) -> NDArray[np.floa
     return np.where(active, (seen["fvg_nearest_level"] - bars.close) / bars.close, np.nan)
 
 
-def gap_frame(events: GapEvents) -> pd.DataFrame:
-    """Return ``time`` (close of the bar), ``event``, ``direction`` and ``size`` (price units)."""
-    return pd.DataFrame(
-        {
-            "time": times(events.time_ns),
-            "event": np.array(EVENT_NAMES, dtype=object)[events.event],
-            "direction": events.direction,
-            "size": events.size,
-        }
-    )
+@dataclass(frozen=True)
+class FoundPath:
+    """One path on the clock of half hours, and what features make of both clocks."""
+
+    path: MarketPath
+    features: PathFeatures
+    five: Bars | None  # five-minute bars, where its bars add up to them
+    five_features: PathFeatures | None
 
 
-def synergy_frame(synergies: Synergies) -> pd.DataFrame:
-    """Return ``time`` (when it was known), ``type``, ``direction``, ``confidence``, ``tied``."""
-    return pd.DataFrame(
-        {
-            "time": times(synergies.time_ns),
-            "type": np.array(TYPE_NAMES, dtype=object)[synergies.type - 1],
-            "direction": synergies.direction,
-            "confidence": synergies.confidence,
-            "tied": synergies.tied,
-        }
-    )
+def on_half_hours(path: MarketPath) -> MarketPath:
+    """Return a path on the clock of half hours; a market may have been drawn on a faster one."""
+    if path.bars.minutes >= DECISION_MINUTES:
+        return path
+    finest = path.bars if path.finest is None else path.finest
+    return MarketPath(resample(path.bars, DECISION_MINUTES), finest, path.synergies)
 
 
-def synergy_counts(bars: Bars, features: PathFeatures) -> pd.DataFrame:
-    """Return ``type``, ``count`` and ``per_year``, counted from the 200th MLMI event on."""
-    events = np.flatnonzero(features.raw["mlmi_signal"] != 0.0)
-    counts = features.synergies.counts()
-    counts["all"] = len(features.synergies)
-    years = 0.0
-    if len(events) >= SCORED_EVENTS:
-        since = bars.close_time_ns[events[SCORED_EVENTS - 1]]
-        years = float(bars.close_time_ns[-1] - since) / YEAR_NS
-    rate = [count / years if years > 0.0 else np.nan for count in counts.values()]
-    return pd.DataFrame({"type": counts.keys(), "count": counts.values(), "per_year": rate})
+def five_minute_bars(path: MarketPath) -> Bars | None:
+    """Return a path's bars of five minutes, None where its own are longer or do not fit."""
+    bars = gap_bars(path)
+    return bars if bars is not None and bars.minutes == FAST_MINUTES else None
 
 
-def inspect_path(path: MarketPath, features: PathFeatures, notes: Sequence[str]) -> FeatureTables:
+def inspect_path(found: FoundPath, notes: Sequence[str]) -> FeatureTables:
     """Put together all that is said about one path."""
-    bars, finest = path.bars, path.finest or path.bars
-    events = features.gap_events
+    path, features = found.path, found.features
+    bars, finest, gapped = path.bars, path.finest or path.bars, gap_bars(path) or path.bars
     first, last = times(finest.open_time_ns[[0, -1]])
     facts = (
         f"{finest.instrument.name}: {len(finest)} bars of {finest.minutes} minutes from "
         f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, {len(bars)} of {bars.minutes}",
         f"volume: {bars.volume_kind}; adjustment: {bars.adjustment}",
     )
-    if gap_bars(path) is None and path.synergies is None:
+    if gapped is bars and path.synergies is None:
         notes = (*notes, f"synergies are off: they need bars shorter than {bars.minutes} minutes")
+    matrices = [half_hour_columns(bars, features, _level_distance(path, features))]
+    if found.five is not None and found.five_features is not None:
+        matrices.append(five_minute_columns(found.five, found.five_features))
+    else:
+        notes = (
+            *notes,
+            f"matrix{FAST_MINUTES}.parquet is not written: it needs bars of {FAST_MINUTES} minutes "
+            f"or shorter ones that add up to them, and these have {finest.minutes}",
+        )
     return FeatureTables(
         title=f"What is in {bars.source}",
         notes=(*facts, *notes),
         quality=quality_table(finest),
         prices=pd.DataFrame({"timestamp": times(bars.open_time_ns), "close": bars.close}),
-        matrix=matrix_frame(path, features),
-        gaps=gap_frame(events) if events is not None else gap_frame(NO_EVENTS),
-        synergies=synergy_frame(features.synergies),
+        matrices=tuple(matrices),
+        gap_prices=price_frame(gapped),
+        gap_minutes=gapped.minutes,
+        gaps=gap_frame(features.gap_events),
+        synergies=synergy_frame(features.synergies, found=path.synergies is None),
         synergy_counts=synergy_counts(bars, features),
+        synergy_months=synergy_months(bars, features),
         file=file_table(finest),
         coverage=coverage(finest),
     )
@@ -142,9 +126,10 @@ def write_tables(tables: FeatureTables, reading: Reading | None, folder: Path) -
     frames = {
         "file": tables.file,
         "quality": tables.quality,
-        "matrix30": tables.matrix,
+        **{f"matrix{part.minutes}": part.frame for part in tables.matrices},
         "gaps": tables.gaps,
         "synergies": tables.synergies,
+        "synergy_months": tables.synergy_months,
     }
     if reading is not None:
         frames["defects"] = reading.defects.astype({"value": str, "column": str})
@@ -160,7 +145,11 @@ def print_tables(tables: FeatureTables, console: Console) -> None:
         console.print(note, markup=False)
     console.print(_rich("data quality", tables.quality))
     console.print(_rich("synergies since the 200th MLMI event", tables.synergy_counts))
-    console.print(_rich("scaled columns after the warm-up", spread_table(tables.matrix)))
+    recent = tables.synergy_months.tail(SCREEN_MONTHS)
+    console.print(_rich(f"synergies per month, the last {SCREEN_MONTHS}", recent))
+    for part in tables.matrices:
+        title = f"scaled columns of {part.minutes}-minute bars after the warm-up"
+        console.print(_rich(title, spread_table(part)))
 
 
 def _rich(title: str, frame: pd.DataFrame) -> Table:
@@ -194,18 +183,35 @@ def read(config: InspectConfig, console: Console | None = None) -> Dataset:
         if console is not None:
             console.print(_rich("what was found in the file", file_table(bars)))
 
+    features = replace(config.features, minutes=DECISION_MINUTES)  # five minutes are made beside
+    config = replace(config, features=features)
     return read_dataset(config, seen=show, purge_bars=0, min_bars=1, whole=True)
+
+
+def find(dataset: Dataset, config: FeatureConfig) -> Iterator[FoundPath]:
+    """Yield what features make of each path, on half hours and on five-minute bars."""
+    workers, events = len(os.sched_getaffinity(0)), dataset.events
+    slow = replace(config, minutes=DECISION_MINUTES, temporal=True)
+    fast = replace(config, minutes=FAST_MINUTES, temporal=False)
+    for given in dataset.paths:
+        path = on_half_hours(given)
+        five = five_minute_bars(path)
+        arrays = path_arrays(path, session_table(path.bars), events)
+        (features,) = compute([arrays], slow, workers)
+        if five is None:
+            yield FoundPath(path, features, None, None)
+            continue
+        fine = MarketPath(five, synergies=path.synergies)
+        (faster,) = compute([path_arrays(fine, session_table(five), events)], fast, workers)
+        yield FoundPath(path, features, five, faster)
 
 
 def inspect(dataset: Dataset, config: FeatureConfig, out: Path, console: Console) -> None:
     """Write and print what is in a dataset; of several paths each has a folder of its own."""
-    events = dataset.events
-    arrays = [path_arrays(path, session_table(path.bars), events) for path in dataset.paths]
-    found = compute(arrays, replace(config, temporal=True), workers=len(os.sched_getaffinity(0)))
-    for index, (path, features) in enumerate(zip(dataset.paths, found, strict=True)):
-        tables = inspect_path(path, features, dataset.notes)
+    for index, found in enumerate(find(dataset, config)):
+        tables = inspect_path(found, dataset.notes)
         folder = out if len(dataset.paths) == 1 else out / f"path_{index}"
-        write_tables(tables, path.bars.reading, folder)
+        write_tables(tables, found.path.bars.reading, folder)
         print_tables(tables, console)
 
 

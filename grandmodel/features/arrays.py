@@ -4,7 +4,7 @@ import numpy as np
 
 from grandmodel.features.inputs import BarArrays
 from grandmodel.features.path import PathArrays
-from grandmodel.features.synergy import Synergies
+from grandmodel.features.synergy import KINDS, Synergies
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.dataset import DECISION_MINUTES, MarketPath, SynergyEvents
@@ -70,5 +70,8 @@ def path_arrays(path: MarketPath, table: SessionTable, events: Events | None = N
 
 
 def _brought(events: SynergyEvents) -> Synergies:
+    """Return a market's own synergies; their signals are not known apart from them."""
     tied = np.zeros(len(events.time_ns), np.bool_)
-    return Synergies(events.time_ns, events.type, events.direction, events.confidence, tied)
+    signals = np.repeat(events.time_ns[:, None], len(KINDS), axis=1)
+    columns = (events.time_ns, events.type, events.direction, events.confidence)
+    return Synergies(*columns, tied, signals)

@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 from grandmodel.features.extras.catalogue import EXTRAS, Circumstances, make_extras
 from grandmodel.features.extras.schedule import EVENT_COLUMNS, KINDS
+from grandmodel.features.latched import LATCHED
 from grandmodel.features.matrix import CONTEXT, MODIFIERS, TEMPORAL
 from grandmodel.features.scaling import MATRIX_30
+from grandmodel.features.tactical import MATRIX_5, TacticalMatrix
+from grandmodel.features.tactical_path import TACTICAL_COLUMNS
 from grandmodel.market.events import IMPORTANCES
 
 
@@ -32,7 +35,8 @@ Extra columns are computed where an agent or a reward term of yours names them, 
 `features.extra=[NAME,...]` or `features.extra=all`; the others cost nothing. Agents read the scaled
 form, 0 where undefined; `inspect` writes both as `raw_NAME` and `scaled_NAME`. Formulas are in
 [definitions.md](definitions.md), your own columns in [extend.md](extend.md).
-`memory` is after how many 30-minute bars another start of the file no longer matters.
+`memory` is after how many 30-minute bars another start of the file no longer matters, in the two
+tables of `features.minutes=5` (`agent=tactical`) after how many five-minute bars.
 """
 LOG_RULE = "{} x log over its own mean (EMA 0.01), +-3"
 Z_RULE = "rolling z clipped to +-3, / 3"
@@ -96,6 +100,27 @@ ADDED = {
     "session_london": Facts("1 from 08:00 to 16:30 there", "="),
     "session_new_york": Facts("1 from 09:30 to 16:00 there", "="),
 }
+FAST = {
+    "fvg_bullish_active": Facts("1 while a bullish gap is open", "="),
+    "fvg_bearish_active": Facts("1 while a bearish gap is open", "="),
+    "fvg_nearest_level": Facts(
+        "nearest edge of an open gap, price", "(v - close) / 4 ATR(14), +-1"
+    ),
+    "fvg_age": Facts("bars since that gap was created", "exp(-v / 10)"),
+    "fvg_mitigation_signal": Facts("1 on a bar that fills a gap", "="),
+    "price_momentum_5": Facts("return over 5 bars, +-0.1", "tanh(v / 2 of its usual size)"),
+    "volume_ratio": ADDED["volume_ratio"],
+    **{
+        f"synergy_type_{k}": Facts(f"1 while a TYPE_{k} synergy is shown", "=") for k in range(1, 5)
+    },
+    "synergy_direction": Facts("of the synergy of the last half hour, -1, 0, 1", "="),
+    "synergy_confidence": Facts("its confidence, 0 to 1", "="),
+    "synergy_age": Facts("time since it was complete, in units of ten bars", "="),
+    **{
+        name: SHIPPED[name]
+        for name in ("log_volatility_ratio", "hour_sin", "hour_cos", "weekday", "raw_volatility_30")
+    },
+}
 EVENT_FACTS = {
     "ahead": Facts("hours from the close to the next {} event", "exp(-v / 24)"),
     "since": Facts("hours since the last {} event", "exp(-v / 24)"),
@@ -139,11 +164,17 @@ def columns_page() -> str:
     beside = tuple(name for name in (*MODIFIERS, *CONTEXT) if name not in MATRIX_30)
     events = dict.fromkeys(EVENT_COLUMNS, 0)
     plain = tuple(name for name in EXTRAS if name not in EVENT_COLUMNS)
+    fast = dict.fromkeys(TACTICAL_COLUMNS, "2100") | dict.fromkeys(LATCHED, "events")
+    fast |= dict.fromkeys(("hour_sin", "hour_cos", "weekday"), "0")
+    fast["volume_ratio"] = str(TacticalMatrix(0.0, "traded").memory_bars)
+    context = tuple(name for name in TACTICAL_COLUMNS if name not in MATRIX_5)
     return INTRO + "".join(
         (
             _table("The 48x13 matrix", MATRIX_30, SHIPPED, shipped),
             _table("Beside the matrix", beside, SHIPPED, shipped),
             _table("Level inputs, computed where asked for", TEMPORAL, SHIPPED, shipped),
+            _table("The 60x7 matrix, on five-minute bars", MATRIX_5, FAST, fast),
+            _table("Beside the five-minute matrix", context, FAST, fast),
             _table("Extra columns", plain, extra, memory),
             _table("Economic calendar, with `data.events=FILE`", EVENT_COLUMNS, extra, events),
         )

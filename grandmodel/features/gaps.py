@@ -47,11 +47,13 @@ def _created_direction(ring, count, tick):
 
 
 @njit(cache=True, nogil=True)
-def _emit(events, found, kind, direction, size):
+def _emit(events, found, kind, direction, age, bottom, top):
     """Note one event in the bar's list; return how many it now holds."""
     events[found, 0] = kind
     events[found, 1] = direction
-    events[found, 2] = size
+    events[found, 2] = age
+    events[found, 3] = bottom
+    events[found, 4] = top
     return found + 1
 
 
@@ -70,16 +72,16 @@ def _age_gaps(high, low, close, count, edges, tags, out, events):
         filled = low <= bottom if direction > 0 else high >= top
         if touched and tags[_TOUCH, slot] == 0:
             tags[_TOUCH, slot] = 1
-            found = _emit(events, found, TOUCHED, direction, size)
+            found = _emit(events, found, TOUCHED, direction, age, bottom, top)
         if filled:
-            found = _emit(events, found, MITIGATED, direction, size)
+            found = _emit(events, found, MITIGATED, direction, age, bottom, top)
             out[_PULSE] = 1.0
             # of several the largest gap speaks, of equals the younger
             if size >= out[_MITIGATED_SIZE] - _EQUAL * close:
                 out[_MITIGATED_DIRECTION] = direction
                 out[_MITIGATED_SIZE] = size
         elif age == LIFE_BARS:
-            found = _emit(events, found, EXPIRED, direction, size)
+            found = _emit(events, found, EXPIRED, direction, age, bottom, top)
         if filled or age == LIFE_BARS:
             tags[_DIRECTION, slot] = 0
     return found
@@ -123,8 +125,8 @@ def _step(open_, high, low, close, tick, ring, ranges, counter, edges, tags, out
         tags[_DIRECTION, slot] = direction
         tags[_BIRTH, slot] = count
         tags[_TOUCH, slot] = 0
-        size = edges[_TOP, slot] - edges[_BOTTOM, slot]
-        found = _emit(events, found, CREATED, direction, size)
+        bottom, top = edges[_BOTTOM, slot], edges[_TOP, slot]
+        found = _emit(events, found, CREATED, direction, 0, bottom, top)
     _nearest(close, count, edges, tags, out)
     counter[0] = count + 1
     return found
@@ -132,9 +134,9 @@ def _step(open_, high, low, close, tick, ring, ranges, counter, edges, tags, out
 
 @njit(cache=True, nogil=True)
 def _run(open_, high, low, close, tick, ring, ranges, counter, edges, tags, out, events):
-    """Apply `_step` to every bar; return columns [column, bar] and events [event, 4]."""
+    """Apply `_step` to every bar; return columns [column, bar] and events [event, 6]."""
     result = np.empty((out.size, close.size))
-    log = np.empty((1024, 4))
+    log = np.empty((1024, 1 + events.shape[1]))
     logged = 0
     for t in range(close.size):
         found = _step(
@@ -144,14 +146,12 @@ def _run(open_, high, low, close, tick, ring, ranges, counter, edges, tags, out,
         for k in range(out.size):
             result[k, t] = out[k]
         if logged + found > log.shape[0]:
-            larger = np.empty((2 * log.shape[0], 4))
-            for k in range(logged):
-                for part in range(4):
-                    larger[k, part] = log[k, part]
+            larger = np.empty((2 * log.shape[0], log.shape[1]))
+            larger[:logged] = log[:logged]
             log = larger
         for k in range(found):
             log[logged, 0] = t
-            for part in range(3):
+            for part in range(events.shape[1]):
                 log[logged, part + 1] = events[k, part]
             logged += 1
     return result, log[:logged].copy()
@@ -164,7 +164,14 @@ class GapEvents:
     time_ns: NDArray[np.int64]  # [event], close of the bar
     event: NDArray[np.int64]  # [event], index into EVENT_NAMES
     direction: NDArray[np.int64]  # [event], -1 bearish, +1 bullish
-    size: NDArray[np.float64]  # [event], width of the gap in price units
+    born_ns: NDArray[np.int64]  # [event], close of the bar that created the gap, as no other did
+    bottom: NDArray[np.float64]  # [event], lower edge of the gap, price
+    top: NDArray[np.float64]  # [event], upper edge, price
+
+    @property
+    def size(self) -> NDArray[np.float64]:
+        """Width of the gap in price units, [event]."""
+        return self.top - self.bottom
 
     def __len__(self) -> int:
         return len(self.time_ns)
@@ -202,7 +209,7 @@ class Gaps:
             np.zeros((2, LIFE_BARS + 1)),
             np.zeros((3, LIFE_BARS + 1), np.int64),
             np.zeros(len(self.columns)),
-            np.zeros((2 * LIFE_BARS + 1, 3)),
+            np.zeros((2 * LIFE_BARS + 1, 5)),
         )
 
     def with_events(self, bars: BarArrays) -> tuple[dict[str, NDArray[np.float64]], GapEvents]:
@@ -211,8 +218,10 @@ class Gaps:
         prices = (bars.open, bars.high, bars.low, bars.close)
         result, log = _run(*prices, self._tick, *self._state)
         closes = close_time_ns(bars.open_time_ns, bars.minutes)
-        rows, kinds, directions = log[:, :3].astype(np.int64).T
-        events = GapEvents(closes[rows], kinds, directions, log[:, 3].copy())
+        rows, kinds, directions, ages = log[:, :4].astype(np.int64).T
+        events = GapEvents(
+            closes[rows], kinds, directions, closes[rows - ages], *log[:, 4:].T.copy()
+        )
         return dict(zip(self.columns, result, strict=True)), events
 
     def over(self, bars: BarArrays) -> dict[str, NDArray[np.float64]]:

@@ -14,6 +14,7 @@ from grandmodel.features.nwrqk import FIRST_SLOPE_BAR
 from grandmodel.features.smooth import rolling_sd, rolling_step
 
 GATES = ("shipped", "text")
+KINDS = ("mlmi", "nwrqk", "fvg")
 TYPE_NAMES = ("TYPE_1", "TYPE_2", "TYPE_3", "TYPE_4")
 COOLDOWN_NS = 25 * MINUTE_NS
 
@@ -32,6 +33,7 @@ _ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 2, 0], [1, 0, 2]], np.int64)
 SIGNALS = ("mlmi", "nwrqk", "fvg")
 TYPE_SIGNALS = tuple(tuple(SIGNALS[kind] for kind in order) for order in _ORDERS.tolist())
 _NEVER = np.iinfo(np.int64).min
+_SINCE = 4  # in `found`: how long ago each kind was signalled, in ns
 _KEPT, _LAST_EMISSION = 3, 4  # in `times`, after the three kinds' own
 
 
@@ -113,6 +115,8 @@ def _detect(now, batch, orders, window, cooldown, never, times, strengths, found
         times[_FVG] = never
         return False
     tied = times[0] == times[1] or times[1] == times[2] or times[0] == times[2]
+    for kind in range(3):
+        found[_SINCE + kind] = now - times[kind]
     times[:3] = never
     if times[_LAST_EMISSION] != never and now - times[_LAST_EMISSION] < cooldown:
         return False
@@ -129,8 +133,8 @@ def _run(
     slow_time, slow, fast_time, fast, gates, orders, window, cooldown, never,
     slope_state, batch, times, strengths, found,
 ):  # fmt: skip
-    """Walk both clocks in order of time; return the synergies [event, 5], time first."""
-    log = np.empty((slow_time.size, 4))
+    """Walk both clocks in order of time; return times [event] and synergies [event, 7]."""
+    log = np.empty((slow_time.size, found.size))
     log_time = np.empty(slow_time.size, np.int64)
     logged = 0
     i = j = 0
@@ -182,6 +186,7 @@ class Synergy(NamedTuple):
     direction: int  # -1, 1
     confidence: float  # 0..1
     tied: bool
+    signal_ns: tuple[int, ...]  # close of each signal, in order of KINDS
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,7 @@ class Synergies:
     direction: NDArray[np.int64]  # [event], -1 or 1
     confidence: NDArray[np.float64]  # [event], 0..1
     tied: NDArray[np.bool_]  # [event], signals of one time stood in for an order
+    signal_ns: NDArray[np.int64]  # [event, kind], close of each signal, in order of KINDS
 
     def __len__(self) -> int:
         return len(self.time_ns)
@@ -224,7 +230,8 @@ class Synergies:
 def no_synergies() -> Synergies:
     """Return the empty table: what 30-minute bars alone can give."""
     whole = np.zeros(0, np.int64)
-    return Synergies(whole, whole, whole, np.zeros(0), np.zeros(0, np.bool_))
+    none = np.zeros((0, len(KINDS)), np.int64)
+    return Synergies(whole, whole, whole, np.zeros(0), np.zeros(0, np.bool_), none)
 
 
 class SynergyDetector:
@@ -251,7 +258,7 @@ class SynergyDetector:
     def _reset(self) -> None:
         self._slope_state = np.zeros(_BARS_SEEN + 1)
         self._batch = np.zeros((3, 2))
-        self._sequence = (np.full(5, _NEVER, np.int64), np.zeros(3), np.zeros(4))
+        self._sequence = (np.full(5, _NEVER, np.int64), np.zeros(3), np.zeros(_SINCE + 3))
 
     def over(
         self,
@@ -275,7 +282,9 @@ class SynergyDetector:
             self._gates, *self._rules, self._slope_state, self._batch, *self._sequence,
         )  # fmt: skip
         kind, direction = found[:, :2].astype(np.int64).T
-        return Synergies(time_ns, kind, direction, found[:, 2].copy(), found[:, 3] != 0.0)
+        signal_ns = time_ns[:, None] - found[:, _SINCE:].astype(np.int64)
+        tied = found[:, 3] != 0.0
+        return Synergies(time_ns, kind, direction, found[:, 2].copy(), tied, signal_ns)
 
     def update(
         self,
@@ -291,5 +300,6 @@ class SynergyDetector:
             _gate_gap(*gaps, self._gates, self._batch)
         if not _detect(time_ns, self._batch, *self._rules, *self._sequence):
             return None
-        kind, direction, confidence, tied = self._sequence[-1].tolist()
-        return Synergy(time_ns, int(kind), int(direction), confidence, tied != 0.0)
+        kind, direction, confidence, tied, *since = self._sequence[-1].tolist()
+        signals = tuple(time_ns - int(passed) for passed in since)
+        return Synergy(time_ns, int(kind), int(direction), confidence, tied != 0.0, signals)

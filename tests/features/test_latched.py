@@ -16,6 +16,7 @@ def test_the_latest_synergy_is_seen_for_half_an_hour():
         np.array([1, -1]),
         np.array([0.5, 0.75]),
         np.zeros(2, np.bool_),
+        np.zeros((2, 3), np.int64),
     )
     shown = latched(found, np.arange(90, 165, 5) * MINUTE_NS, 5)
     assert tuple(shown) == LATCHED
@@ -30,8 +31,9 @@ def test_the_latest_synergy_is_seen_for_half_an_hour():
 
 def test_nothing_is_seen_before_its_bar_has_closed():
     found = Synergies(
-        np.array([100]) * MINUTE_NS, np.array([1]), np.array([1]), np.ones(1), np.zeros(1, np.bool_)
-    )
+        np.array([100]) * MINUTE_NS, np.array([1]), np.array([1]), np.ones(1),
+        np.zeros(1, np.bool_), np.zeros((1, 3), np.int64),
+    )  # fmt: skip
     shown = latched(found, np.array([100 * MINUTE_NS - 1, 100 * MINUTE_NS]), 5)
     assert shown["synergy_type_1"].tolist() == [0.0, 1.0]
 

@@ -267,11 +267,16 @@ def test_update_equals_over_bit_for_bit_and_no_future_matters():
         )
         if synergy:
             found.append(synergy)
-    assert [tuple(synergy) for synergy in found] == list(
-        zip(
-            *(getattr(batch, name).tolist() for name in Synergies.__dataclass_fields__), strict=True
-        )
-    )
+    columns = [getattr(batch, name).tolist() for name in Synergies.__dataclass_fields__]
+    expected = [(*row, tuple(signals)) for *row, signals in zip(*columns, strict=True)]
+    assert [tuple(synergy) for synergy in found] == expected
+    order = np.sort(batch.signal_ns, axis=1)
+    assert (order[:, 2] == batch.time_ns).all()
+    assert (batch.time_ns - order[:, 0] <= 90 * MINUTE_NS).all()
+    shipped = {1: (0, 1, 2), 2: (0, 2, 1), 3: (1, 2, 0), 4: (1, 0, 2)}
+    for kind, signals in zip(batch.type.tolist(), batch.signal_ns.tolist(), strict=True):
+        one, two, three = (signals[place] for place in shipped[kind])
+        assert one <= two <= three
     cut = SynergyDetector().over(
         slow_close[:400], StrategicSignals(*(part[:400] for part in strategic)),
         fast_close[:2400], GapSignals(*(part[:2400] for part in gaps)),
@@ -282,7 +287,7 @@ def test_update_equals_over_bit_for_bit_and_no_future_matters():
 def test_context_shows_what_was_completed_since_the_decision_before():
     table = Synergies(
         np.array([5, 10, 11, 19, 45]), np.array([1, 2, 3, 4, 1]), np.array([1, -1, 1, -1, 1]),
-        np.array([0.5, 0.6, 0.7, 0.8, 0.9]), np.zeros(5, bool),
+        np.array([0.5, 0.6, 0.7, 0.8, 0.9]), np.zeros(5, bool), np.zeros((5, 3), int),
     )  # fmt: skip
     context = table.as_context(np.array([10, 20, 30, 40]))
     assert context["synergy_confidence"].tolist() == [0.6, 0.8, 0.0, 0.0]

@@ -10,23 +10,39 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from grandmodel.evaluation.report.coverage_figure import CLOSED, coverage_figure, coverage_words
+from grandmodel.evaluation.report.feature_frames import (
+    LARGEST_SD,
+    LEAST_SD,
+    MOST_CLIPPED,
+    MOST_CONSTANT,
+    Columns,
+    spread_table,
+)
 from grandmodel.evaluation.report.figures import CLASS_COLOURS, GRID, INK, OWN
+from grandmodel.evaluation.report.gap_figure import gap_figure, synergy_figure
 from grandmodel.evaluation.report.page import CONFIG, STYLE
 from grandmodel.evaluation.report.tables import records_html
-from grandmodel.features.extras.catalogue import EXTRAS
-from grandmodel.features.scaling import LIMIT, MATRIX_30
+from grandmodel.features.scaling import LIMIT
+from grandmodel.features.synergy import KINDS
 from grandmodel.market.coverage import Coverage
-from grandmodel.market.splits import WARMUP_BARS
 
 SHOWN_BARS = 1000
 HISTOGRAM_BINS = 61
 BULL, BEAR = CLASS_COLOURS["bull"], CLASS_COLOURS["bear"]
-CLIPPED_AT = {  # where a column's own scaling ends; the others end at +-3
-    "corwin_schultz_20": 1.0,
-    "nwrqk_value": 1.0, "nwrqk_slope": 1.0, "momentum_20": 1.0, "momentum_50": 1.0,
-    "mmd_score": 2.0, "volume_profile_skew": 1.0,
-}  # fmt: skip
 EVENT_SYMBOLS = {"created": "circle-open", "mitigated": "x-thin-open"}
+GAP_WORDS = (
+    "Zones from the close that creates a gap to the one that ends it, green bullish, red bearish. "
+    "A ring: first touch of the near edge; a cross: filled to the far edge; a bar: expired."
+)
+SYNERGY_WORDS = (
+    "The three signals stand where they were known, at the close of their bars, numbered in "
+    "order; the zone is the gap that was filled."
+)
+TEST_WORDS = (
+    f"A column passes with sd between {LEAST_SD} and {LARGEST_SD}, clipped on less than "
+    f"{MOST_CLIPPED:.0%} and at one value on less than {MOST_CONSTANT:.0%} of the bars; one-bar "
+    "pulses are exempt."
+)
 
 
 @dataclass(frozen=True)
@@ -37,30 +53,15 @@ class FeatureTables:
     notes: tuple[str, ...]  # sentences about the data
     quality: pd.DataFrame
     prices: pd.DataFrame  # timestamp, close
-    matrix: pd.DataFrame  # timestamp, raw_<column>, scaled_<column>
-    gaps: pd.DataFrame  # time, event, direction, size
-    synergies: pd.DataFrame  # time, type, direction, confidence, tied
+    matrices: tuple[Columns, ...]  # of half hours, and of five minutes where there are any
+    gap_prices: pd.DataFrame  # timestamp, open, high, low, close of the bars that gaps are on
+    gap_minutes: int  # length of those bars
+    gaps: pd.DataFrame  # as `gap_frame` gives it
+    synergies: pd.DataFrame  # as `synergy_frame` gives it
     synergy_counts: pd.DataFrame  # type, count, per_year
+    synergy_months: pd.DataFrame  # month, a column per type, all
     file: pd.DataFrame  # fact, value
     coverage: Coverage  # which bars are there
-
-
-def spread_table(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return how each scaled column of the matrix, and each extra one, spreads after the warm-up.
-
-    Columns: ``mean``, ``sd``, ``clipped`` (share at the ends of its scale) and
-    ``most_frequent`` (share of the commonest value). Empty without bars after the warm-up.
-    """
-    rows = []
-    extra = [name for name in EXTRAS if f"scaled_{name}" in matrix]
-    for name in (*MATRIX_30, *extra):
-        values = matrix[f"scaled_{name}"].to_numpy(np.float64)[WARMUP_BARS:]
-        if not len(values):
-            continue
-        commonest = np.unique(values, return_counts=True)[1].max() / len(values)
-        clipped = float(np.mean(np.abs(values) >= CLIPPED_AT.get(name, LIMIT)))
-        rows.append((name, values.mean(), values.std(), clipped, commonest))
-    return pd.DataFrame(rows, columns=["column", "mean", "sd", "clipped", "most_frequent"])
 
 
 def feature_page(tables: FeatureTables) -> str:
@@ -79,17 +80,15 @@ def feature_page(tables: FeatureTables) -> str:
             f"Price, gaps and synergies, the last {SHOWN_BARS} bars",
             _figure(_price_figure(tables)),
         ),
+        _section("Gaps on price", f"<p>{escape(GAP_WORDS)}</p>" + _figure(_gaps(tables))),
         _section(
             "Synergies per type",
-            _table(tables.synergy_counts) + _figure(_synergy_figure(tables.synergies)),
+            _table(tables.synergy_counts)
+            + _figure(_synergy_figure(tables.synergies))
+            + _table(tables.synergy_months.iloc[::-1]),
         ),
-        _section(
-            f"Scaled columns, the last {SHOWN_BARS} bars", _figure(_column_figure(tables.matrix))
-        ),
-        _section(
-            f"Spread of the scaled columns after the first {WARMUP_BARS} bars",
-            _table(spread_table(tables.matrix)) + _figure(_spread_figure(tables.matrix)),
-        ),
+        *_drawn_synergies(tables),
+        *(part for columns in tables.matrices for part in _columns(columns)),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -97,6 +96,32 @@ def feature_page(tables: FeatureTables) -> str:
         f"<title>{escape(tables.title)}</title><style>{STYLE}</style>"
         f"<script>{get_plotlyjs()}</script></head><body>{''.join(sections)}</body></html>\n"
     )
+
+
+def _gaps(tables: FeatureTables) -> go.Figure:
+    return gap_figure(tables.gap_prices, tables.gaps, tables.gap_minutes)
+
+
+def _drawn_synergies(tables: FeatureTables) -> list[str]:
+    """Return the section of synergies on price, none where their signals are unknown."""
+    if tables.synergies[list(KINDS)].dropna().empty:
+        return []
+    drawn = synergy_figure(tables.gap_prices, tables.gaps, tables.synergies, tables.gap_minutes)
+    words = f"<p>{escape(SYNERGY_WORDS)}</p>"
+    return [_section("The latest synergy of each type", words + _figure(drawn))]
+
+
+def _columns(columns: Columns) -> list[str]:
+    """Return the sections of one clock's columns: over time, and how they spread."""
+    bars = f"bars of {columns.minutes} minutes"
+    spread = _table(spread_table(columns)) + _figure(_spread_figure(columns))
+    return [
+        _section(f"Scaled columns, the last {SHOWN_BARS} {bars}", _figure(_column_figure(columns))),
+        _section(
+            f"Spread of the scaled columns after the first {columns.warmup_bars} {bars}",
+            f"<p>{escape(TEST_WORDS)}</p>" + spread,
+        ),
+    ]
 
 
 def _section(title: str, body: str) -> str:
@@ -188,31 +213,31 @@ def _synergy_figure(synergies: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _column_figure(matrix: pd.DataFrame) -> go.Figure:
+def _column_figure(columns: Columns) -> go.Figure:
     """Each scaled column of the matrix over time, one below the other."""
-    recent = matrix.tail(SHOWN_BARS)
+    recent, names = columns.frame.tail(SHOWN_BARS), columns.names
     figure = make_subplots(
-        rows=len(MATRIX_30), cols=1, shared_xaxes=True, vertical_spacing=0.018,
-        subplot_titles=list(MATRIX_30),
+        rows=len(names), cols=1, shared_xaxes=True, vertical_spacing=0.018,
+        subplot_titles=list(names),
     )  # fmt: skip
-    for row, name in enumerate(MATRIX_30, start=1):
+    for row, name in enumerate(names, start=1):
         line = {"color": OWN, "width": 1}
         values = recent[f"scaled_{name}"]
         trace = go.Scatter(x=recent["timestamp"], y=values, line=line, name=name)
         figure.add_trace(trace, row=row, col=1)
     figure.update_annotations(x=0.0, xanchor="left", font_size=11)
-    figure.update_layout(height=110 * len(MATRIX_30), showlegend=False)
+    figure.update_layout(height=110 * len(names), showlegend=False)
     return figure
 
 
-def _spread_figure(matrix: pd.DataFrame) -> go.Figure:
+def _spread_figure(shown: Columns) -> go.Figure:
     """A histogram of each scaled column, counted here so that the page stays small."""
-    columns = 4
-    rows = -(-len(MATRIX_30) // columns)
-    figure = make_subplots(rows=rows, cols=columns, subplot_titles=list(MATRIX_30))
+    columns, names = 4, shown.names
+    rows = -(-len(names) // columns)
+    figure = make_subplots(rows=rows, cols=columns, subplot_titles=list(names))
     edges = np.linspace(-LIMIT, LIMIT, HISTOGRAM_BINS + 1)
-    for place, name in enumerate(MATRIX_30):
-        values = matrix[f"scaled_{name}"].to_numpy(np.float64)[WARMUP_BARS:]
+    for place, name in enumerate(names):
+        values = shown.frame[f"scaled_{name}"].to_numpy(np.float64)[shown.warmup_bars :]
         count = np.histogram(values, edges)[0] / max(len(values), 1)
         bars = go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=count, marker_color=OWN)
         figure.add_trace(bars, row=place // columns + 1, col=place % columns + 1)
