@@ -13,7 +13,7 @@ from grandmodel.envs.fills import Wanted, bar_met, close_inside, enter, taking_c
 from grandmodel.envs.margin import liquidate, margin_call, refusals
 from grandmodel.envs.orders import Ended
 from grandmodel.envs.peak import Peak
-from grandmodel.envs.state import AccountState, AccountTerms, Fill, Legs
+from grandmodel.envs.state import AccountState, AccountTerms, Fill, Legs, Turned
 from grandmodel.envs.table import StepRows, StepTable
 
 
@@ -116,15 +116,72 @@ class Account:
         cost_scale: float,
     ) -> Fill:
         """Carry, the exit leg, the entry leg, then what happens inside the bar."""
-        old, execution = self.state, self.table.execution
+        old = self.state
         changed = wanted.target != old.position
         opened = rows.open if rows.late_open is None else rows.late_open
+        carry = self._carry(rows)
+        if changed.device.type == "cpu" and not bool(changed.any()):
+            turned = self._kept(opened, session_equity, carry, cost_scale)
+        else:
+            turned = self._turned(
+                bar, rows, wanted, changed, opened, session_equity, carry, cost_scale
+            )
+        held, ended, forced_cost = self._end(turned.held, changed, turned.rested, rows, cost_scale)
+        full_cost = turned.full_cost + forced_cost
+        cost = full_cost * cost_scale
+        self.state = self._marked(held, rows)
+        return Fill(
+            executed=turned.held.position,
+            quantity=turned.held.quantity,
+            pnl_gross=self.state.equity - old.equity + cost,
+            cost=cost,
+            full_cost=full_cost,
+            outcome=turned.outcome,
+            ended=ended,
+            liquidated=ended == Ended.LIQUIDATED,
+            legs=turned.legs,
+        )
+
+    def _carry(self, rows: StepRows) -> Tensor | None:
+        """Return what the positions pay for being held into the bar; None: nothing ever."""
+        if rows.carry_long is None or rows.carry_short is None:
+            return None
+        quantity = self.state.quantity
+        return quantity.abs() * torch.where(quantity > 0.0, rows.carry_long, rows.carry_short)
+
+    def _kept(
+        self, opened: Tensor, session_equity: Tensor, carry: Tensor | None, cost_scale: float
+    ) -> Turned:
+        """Return what `_turned` does where nobody sends an order, as one account mostly does."""
+        old = self.state
+        nothing = torch.zeros_like(old.cash)
+        cost = nothing if carry is None else carry
+        held = replace(
+            old,
+            cash=old.cash - cost * cost_scale,
+            session_equity=session_equity,
+            bars_held=(old.bars_held + 1) * old.position.abs(),
+        )
+        legs = Legs(opened, opened, cost * cost_scale, nothing)
+        return Turned(held, cost, self._nothing, None, legs)
+
+    def _turned(
+        self,
+        bar: Tensor,
+        rows: StepRows,
+        wanted: Wanted,
+        changed: Tensor,
+        opened: Tensor,
+        session_equity: Tensor,
+        carry: Tensor | None,
+        cost_scale: float,
+    ) -> Turned:
+        """Carry, the exit leg and the entry leg."""
+        old, execution = self.state, self.table.execution
         leaving = torch.where(changed, old.quantity, self._zero)
         exit_cost = taking_cost(leaving.abs(), rows.unit_cost, rows, execution)
         cash = old.cash
-        if rows.carry_long is not None and rows.carry_short is not None:
-            per_unit = torch.where(old.quantity > 0.0, rows.carry_long, rows.carry_short)
-            carry = old.quantity.abs() * per_unit
+        if carry is not None:
             exit_cost, cash = exit_cost + carry, cash - carry * cost_scale
 
         def unit_of(value: Tensor) -> Tensor:
@@ -147,23 +204,8 @@ class Account:
             stop=self._bracket(entered, wanted.stop, old.stop, -torch.inf),
             take_profit=self._bracket(entered, wanted.take_profit, old.take_profit, torch.inf),
         )
-        quantity = held.quantity
-        held, ended, forced_cost = self._end(held, changed, entry.rested, rows, cost_scale)
-        full_cost = full_cost + forced_cost
-        cost = full_cost * cost_scale
-        self.state = self._marked(held, rows)
-        pnl_gross = self.state.equity - old.equity + cost
-        return Fill(
-            executed=position,
-            quantity=quantity,
-            pnl_gross=pnl_gross,
-            cost=cost,
-            full_cost=full_cost,
-            outcome=entry.outcome,
-            ended=ended,
-            liquidated=ended == Ended.LIQUIDATED,
-            legs=Legs(opened, entry.value, exit_cost * cost_scale, entry.cost),
-        )
+        legs = Legs(opened, entry.value, exit_cost * cost_scale, entry.cost)
+        return Turned(held, full_cost, entry.outcome, entry.rested, legs)
 
     def _end(
         self,
@@ -175,8 +217,11 @@ class Account:
     ) -> tuple[AccountState, Tensor, Tensor]:
         """Close what ends inside the bar; return the state, Ended and the cost at scale 1."""
         execution = self.table.execution
+        looks = held.cash.device.type == "cpu"  # on a GPU a look would cost a wait
+        if looks and not bool(held.quantity.any()):
+            return held, self._nothing, self._zero
         met = bar_met(changed, rows, execution)
-        margin_alone = not execution.brackets and held.cash.device.type == "cpu"
+        margin_alone = looks and not execution.brackets
         if margin_alone and not bool(margin_call(held, met, self.terms).any()):
             return held, self._nothing, self._zero
         end = close_inside(held, rested, met, rows, self.terms, execution)

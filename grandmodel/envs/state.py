@@ -61,3 +61,14 @@ class Legs:
     entry_value: Tensor  # float64 [env], of a unit, where one was opened
     exit_cost: Tensor  # float64 [env]: what the old position paid (carry and its exit), scaled
     entry_cost: Tensor  # float64 [env]: what the new one was opened for, at scale 1
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The accounts after the fills at the open and at limits, and what that cost."""
+
+    held: AccountState
+    full_cost: Tensor  # float64 [env], at scale 1
+    outcome: Tensor  # int8 [env]: Outcome of the entry order
+    rested: Tensor | None  # bool [env]: entered at a limit in this bar; None: nowhere
+    legs: Legs

@@ -52,6 +52,11 @@ class VotedOrders:
         self._toward = tape.column(DIRECTION).sign().long()
         self._sign = tape.column(MOMENTUM).sign().long()
 
+    @property
+    def facts(self) -> Int[Tensor, "bar 3"]:
+        """Sign of the momentum, type and direction of the synergy at every row of the tape."""
+        return torch.stack((self._sign, self._type, self._toward), dim=1)
+
     def tally(
         self,
         votes: Int[Tensor, "env agent"],

@@ -3,21 +3,24 @@
 Source: ``docs/definitions.md``, Execution rules and The tactical vote.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from grandmodel.core.types import Observation
+from grandmodel.core.types import CLASS_NAMES, Observation
 from grandmodel.decision.aggregation import Aggregation
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.pool import pool_logits
 from grandmodel.decision.rules import Rule
+from grandmodel.decision.single_vote import SingleVote, VoteFacts, contracts
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Orders
-from grandmodel.envs.voting import VotedOrders
+from grandmodel.envs.voting import BASE_CONTRACTS, VotedOrders
 from grandmodel.evaluation.execution import RuleGroup
 from grandmodel.features.tape import Tape
 from grandmodel.systems.team import Team
@@ -42,7 +45,8 @@ Decide = Callable[[Float[Tensor, "env agent 3"], Observation], Decided]
 def decider(tape: Tape, config: EnvConfig, team: Team, groups: tuple[RuleGroup, ...]) -> Decide:
     """Return how ``team`` decides under the rules of ``groups``, afresh for one judgement."""
     if team.roles:
-        return VotesDecider(tape, config, team, groups)
+        single = groups[-1].envs.stop == 1 and tape.close.device.type == "cpu"
+        return (SingleVotesDecider if single else VotesDecider)(tape, config, team, groups)
     return PoolDecider(team, groups)
 
 
@@ -116,4 +120,55 @@ class VotesDecider:
             tally.target,
             entered,
             tally.rule,
+        )
+
+
+class SingleVotesDecider:
+    """:class:`VotesDecider` for one environment, the same values without its many operations.
+
+    Args:
+        tape: what votes are about.
+        config: distances of stops and targets.
+        team: its roles.
+        groups: the threshold.
+    """
+
+    def __init__(
+        self, tape: Tape, config: EnvConfig, team: Team, groups: tuple[RuleGroup, ...]
+    ) -> None:
+        (threshold,) = groups[0].gate.double().tolist()
+        voted = VotedOrders(tape, config, team.roles, Aggregation(threshold))
+        self._facts, self._count = voted.facts.numpy(), SingleVote(team.roles, threshold)
+        self._close, self._atr = tape.close.numpy(), tape.atr14.numpy()
+        self._stop, self._target = config.stop_atr, config.target_atr
+        self._nothing = torch.full((1, len(CLASS_NAMES)), torch.nan)
+
+    def __call__(self, logits: Float[Tensor, "1 agent 3"], seen: Observation) -> Decided:
+        """Return order, score and rule of the environment."""
+        odds = torch.softmax(logits, dim=-1)[0].tolist()
+        votes = [shares.index(max(shares)) for shares in odds]
+        bar, position = int(seen.bar), int(seen.position)
+        sign, kind, toward = self._facts[bar].tolist()
+        tally = self._count(votes, odds, VoteFacts(sign, kind, toward, position))
+        close, atr = float(self._close[bar]), float(self._atr[bar])
+        reach = (atr if atr > 0.0 else math.nan) * tally.target
+        size = contracts(tally.score, BASE_CONTRACTS) / BASE_CONTRACTS
+        limit = math.nan if tally.rule is Rule.VOTED_MARKET else close
+        stop = math.nan if self._stop is None else close - self._stop * reach
+        profit = math.nan if self._target is None else close + self._target * reach
+        prices = torch.from_numpy(np.array([size, limit, stop, profit])).split(1)
+        target, rule = torch.from_numpy(np.array([tally.target, tally.rule])).split(1)
+        return Decided(
+            Orders(
+                target,
+                size=prices[0],
+                limit=prices[1],
+                stop=None if self._stop is None else prices[2],
+                take_profit=None if self._target is None else prices[3],
+            ),
+            self._nothing,
+            torch.from_numpy(np.array([tally.score], np.float32)),
+            target,
+            torch.from_numpy(np.array([tally.rule in ENTERED])),
+            rule,
         )
