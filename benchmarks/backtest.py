@@ -26,6 +26,7 @@ from grandmodel.features.build import build_tape
 from grandmodel.market.splits import warmup_of
 from grandmodel.market.synthetic.config import SyntheticConfig
 from grandmodel.market.synthetic.dataset import make_dataset
+from grandmodel.systems.team import Team
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.run_config import from_run
 from grandmodel.wiring.schema import TrainConfig
@@ -35,7 +36,7 @@ from grandmodel.wiring.train import load_subject
 YEAR_DECISIONS = 11_700
 TACTICAL_YEAR = 70_000
 SEGMENT_DECISIONS = 3_125
-Case = tuple[str, object, Judge]
+Case = tuple[str, Team, Judge]
 
 
 def timed(judge: Judge, team, repeats: int) -> tuple[float, float]:
