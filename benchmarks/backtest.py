@@ -67,7 +67,7 @@ def strategic_cases() -> list[Case]:
         ("64 segments x 17 gates x 3 125 steps", many, cuts, gates, False),
         ("the same with argmax and literal", many, cuts, gate_rules(standard_gates()), False),
     )
-    return [(label, team, Judge(*rest, env, r, detail=d)) for label, *rest, r, d in cases]
+    return [(label, team, Judge(tape, cut, env, r, detail=d)) for label, tape, cut, r, d in cases]
 
 
 def tactical_cases(run: str | None) -> list[Case]:
