@@ -89,3 +89,4 @@ class Rollout:
     last_account: Tensor  # float32 [env, 4]
     last_executor: Tensor  # int64 [env]
     dropout: Tensor | None  # packed masks, uint8 [env, ...], or None
+    shaping: Tensor | None = None  # float32 [time, env, member]: added to its reward alone

@@ -17,9 +17,9 @@ class Rows:
     log_prob: Tensor  # float32, as `action`, when collected
     executor: Tensor  # int64 [row]
     environment: Tensor  # int64 [row]
-    advantage: Tensor  # float32 [row]
-    value: Tensor  # float32 [row], critic's output when collected, normalised
-    target: Tensor  # float32 [row], return, normalised
+    advantage: Tensor  # float32 [row], or [row, head] where members have rewards of their own
+    value: Tensor  # float32, as `advantage`: critic's output when collected, normalised
+    target: Tensor  # float32, as `advantage`: return, normalised
 
     def __len__(self) -> int:
         return self.bar.shape[0]
@@ -29,6 +29,10 @@ class Rows:
         if self.action.dim() == 1:
             return self.action, self.log_prob
         return self.action[:, learner], self.log_prob[:, learner]
+
+    def advantage_of(self, head: int) -> Tensor:
+        """Return the advantages under the reward of a head of the critic, [row]."""
+        return self.advantage if self.advantage.dim() == 1 else self.advantage[:, head]
 
     def take(self, index: Tensor) -> "Rows":
         """Return the rows ``index``, int64 [taken], in that order."""

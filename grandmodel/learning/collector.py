@@ -127,6 +127,8 @@ class Collector:
         }
         for name, value in row.items():
             rows.setdefault(name, []).append(value)
+        if result.shaping is not None:
+            rows.setdefault("shaping", []).append(result.shaping)
         self._count(result)
 
     def _count(self, result: StepResult) -> None:

@@ -6,11 +6,11 @@ from torch import Tensor
 
 
 def next_values(
-    value_t: Float[Tensor, "time env"],
-    last_value: Float[Tensor, " env"],
-    final_value_t: Float[Tensor, "time env"],
+    value_t: Float[Tensor, "time env *head"],
+    last_value: Float[Tensor, " env *head"],
+    final_value_t: Float[Tensor, "time env *head"],
     truncated_t: Bool[Tensor, "time env"],
-) -> Float[Tensor, "time env"]:
+) -> Float[Tensor, "time env *head"]:
     """Return V of the state that each step led to (`docs/definitions.md`, Returns).
 
     Within an episode this is the value of the next row. Where an episode was cut by its
@@ -25,7 +25,8 @@ def next_values(
         truncated_t: whether step t ended an episode by its length.
     """
     following = torch.cat([value_t[1:], last_value[None]])
-    return torch.where(truncated_t, final_value_t, following)
+    cut = truncated_t.reshape(truncated_t.shape + (1,) * (value_t.dim() - 2))
+    return torch.where(cut, final_value_t, following)
 
 
 def advantages(

@@ -109,13 +109,13 @@ class Seats:
         bar: Int[Tensor, " row"],
         account: Float[Tensor, "row 4"],
         executor: Int[Tensor, " row"],
-    ) -> Float[Tensor, " row"]:
-        """Return the critic's values in normalised units, with gradient."""
+    ) -> Float[Tensor, " row *head"]:
+        """Return the critic's values in normalised units, with gradient; of one head [row]."""
         critic, view = self.team.critic, self.critic_view
         onehot = functional.one_hot(executor, self.team.n_agents + 1).float()
         actions = self._action_probabilities(bar, account) if critic.sees_actions else None
         value = critic(view.window(bar, critic.reads), view.context(bar), account, onehot, actions)
-        return value[:, 0].float()
+        return value.squeeze(-1).float()
 
     @torch.no_grad()
     def _action_probabilities(self, bar: Tensor, account: Tensor) -> Tensor:

@@ -58,15 +58,7 @@ class Targets:
         reward = learner_reward(rollout.reward, coefficient)
         self._take_in_record(rollout, reward)
         value, value_tp1 = self._values(rollout)
-        advantage = returns.advantages(
-            reward,
-            self.value_norm.denormalise(value),
-            self.value_norm.denormalise(value_tp1),
-            rollout.terminated,
-            rollout.truncated,
-            gamma=self.config.gamma,
-            gae_lambda=self.config.gae_lambda,
-        )
+        advantage = self._advantages(rollout, reward, value, value_tp1)
         target = advantage + self.value_norm.denormalise(value)
         statistics.add(_description(reward, target, advantage, coefficient))
         self.value_norm.update(target)
@@ -80,12 +72,35 @@ class Targets:
             log_prob=rollout.log_prob.flatten(0, 1),
             executor=executor,
             environment=torch.arange(executor.shape[0], device=executor.device) % n_envs,
-            advantage=self._scaled_advantage(advantage.flatten(), learner_rows),
-            value=value.flatten(),
-            target=self.value_norm.normalise(target).flatten(),
+            advantage=self._scaled_advantage(advantage.flatten(0, 1), learner_rows),
+            value=value.flatten(0, 1),
+            target=self.value_norm.normalise(target).flatten(0, 1),
         )
         weight = self.config.entropy_weight(progress)
         return Batch(rows, learner_rows, rollout.dropout, weight)
+
+    def _advantages(
+        self, rollout: Rollout, reward: Tensor, value: Tensor, value_tp1: Tensor
+    ) -> Float[Tensor, "time env *head"]:
+        """Return advantages in units of the reward; the first head's is the team's reward."""
+        value, value_tp1 = map(self.value_norm.denormalise, (value, value_tp1))
+
+        def under(own: Tensor, value_t: Tensor, following_t: Tensor) -> Tensor:
+            return returns.advantages(
+                own,
+                value_t,
+                following_t,
+                rollout.terminated,
+                rollout.truncated,
+                gamma=self.config.gamma,
+                gae_lambda=self.config.gae_lambda,
+            )
+
+        if rollout.shaping is None:
+            return under(reward, value, value_tp1)
+        rewards = [reward, *(reward + extra for extra in rollout.shaping.unbind(-1))]
+        heads = zip(rewards, value.unbind(-1), value_tp1.unbind(-1), strict=True)
+        return torch.stack([under(*head) for head in heads], dim=-1)
 
     def _take_in_risk(self, rollout: Rollout) -> None:
         pool = rollout.executor == self.seats.team.n_agents
@@ -134,7 +149,7 @@ class Targets:
         )
         flat = torch.cat([self.seats.values(*piece) for piece in pieces])
         size, n_envs = rollout.bar.numel(), shape[1]
-        value = flat[:size].view(shape)
+        value = flat[:size].view(*shape, *flat.shape[1:])
         final = torch.zeros_like(value)
         final[cut] = flat[size + n_envs :]
         following = returns.next_values(value, flat[size : size + n_envs], final, cut)
@@ -151,6 +166,9 @@ class Targets:
         )
 
     def _scaled_advantage(self, advantage: Tensor, rows: tuple[Tensor, ...]) -> Tensor:
+        if advantage.dim() == 2:
+            heads = [self._scaled_advantage(head, rows) for head in advantage.unbind(-1)]
+            return torch.stack(heads, dim=-1)
         if self.config.normalise_advantages == "per_batch":
             return returns.standardise(advantage)
         if self.config.normalise_advantages == "per_agent":

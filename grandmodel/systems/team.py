@@ -179,6 +179,7 @@ def build_team(
     critic: CriticConfig | None,
     context: Sequence[str],
     generator: torch.Generator,
+    n_heads: int = 1,
 ) -> Team:
     """Build a team with freshly initialised networks.
 
@@ -188,6 +189,7 @@ def build_team(
         critic: the critic's configuration.
         context: context columns that every member sees.
         generator: all weights are drawn from it; the global random state does not move.
+        n_heads: values of the critic: one, and one for each reward of a single member.
 
     Raises:
         UserError: the configuration names no member, no inputs or impossible weights.
@@ -201,7 +203,7 @@ def build_team(
             _build_policy(spec, member, network)
             for spec, member in zip(specs, configs, strict=True)
         ]
-        value = build_critic(specs, network.critic if critic is None else critic)
+        value = build_critic(specs, network.critic if critic is None else critic, n_heads)
         shares = initial_shares(names, [member.initial_weight for member in configs])
         weights = PoolWeights(agent.ensemble_learn, shares)
         roles = [str(member.votes) for member in configs] if agent.voting else []

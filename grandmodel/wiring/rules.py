@@ -54,6 +54,12 @@ def check_reward_members(config: TrainConfig) -> None:
             f"reward.members.{member} pays a member that does not take part: agent.active has "
             f"{', '.join(names)}",
         )
+    require(
+        not config.reward.shaping
+        or (config.agent.executor != "pool" and config.network.critic.sees != "own"),
+        "reward.members needs agents that learn apart and a critic of the team's state: "
+        "agent.executor=pool and algorithm.critic_sees=own cannot go with it",
+    )
 
 
 def check_reward_scaling(config: TrainConfig) -> None:

@@ -86,7 +86,8 @@ def build_system(config: TrainConfig) -> Team:
     """
     generator = torch_stream(config.seed, "weights")
     context = team_context(config.agent)
-    return build_team(with_leak(config), config.network, None, context, generator)
+    heads = 1 + len(config.reward.shaping)
+    return build_team(with_leak(config), config.network, None, context, generator, heads)
 
 
 def fitted_reward(config: TrainConfig, stage: Stage) -> Reward:
@@ -142,6 +143,7 @@ def build_learner(
         risk=RiskTerm(algorithm.risk, config.reward.fixed_risk),
         generator=torch_stream(config.seed, "minibatches"),
         pooled=config.agent.executor == "pool",
+        shaped=tuple(config.reward.shaping),
     )
     return collector, learner
 

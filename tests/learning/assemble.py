@@ -1,5 +1,7 @@
 """Puts a team, environments and settings together into what trains."""
 
+from collections.abc import Sequence
+
 import torch
 
 from grandmodel.core.random import torch_stream
@@ -32,6 +34,7 @@ def assemble(
     pool_every: int = POOL_EVERY,
     fixed_risk: float | None = None,
     seed: int = 0,
+    shaped: Sequence[str] = (),
     device: str | torch.device = "cpu",
 ) -> tuple[Mappo, Collector]:
     """Return the learner of ``team`` and the collector that rolls it out.
@@ -45,6 +48,7 @@ def assemble(
         pool_every: one environment in this many belongs to the pool (``episode`` only).
         fixed_risk: constant c of the learner's reward x - c x^2; None follows the Sharpe ratio.
         seed: of the run; actions, executors and shuffles have streams of their own.
+        shaped: agents that are paid beside the team, each with a head of the critic.
         device: where everything but the shuffling lives.
     """
     team.to(device)
@@ -76,5 +80,6 @@ def assemble(
         risk=RiskTerm(config.risk, fixed_risk),
         generator=torch_stream(seed, "shuffle"),
         pooled=executor == "pool",
+        shaped=shaped,
     )
     return learner, collector

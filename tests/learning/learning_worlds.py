@@ -72,6 +72,7 @@ def world(
     pool_every: int = 8,
     members: dict[str, list[str]] | None = None,
     network: str = "mlp",
+    shaped: tuple[str, ...] = (),
     **algorithm: Any,
 ) -> World:
     """Build a toy, a team for it, and its learner."""
@@ -90,7 +91,7 @@ def world(
     networks = NetworkConfig(kind=network, trunk=[16], head=16, dropout=dropout)
     critic = CriticConfig(sees=config.critic_sees, hidden=[16])
     env = TOYS[toy](config.environments, torch_stream(seed, "env"))
-    team = build_team(agent, networks, critic, [], torch_stream(seed, "weights"))
+    team = build_team(agent, networks, critic, [], torch_stream(seed, "weights"), 1 + len(shaped))
     learner, collector = assemble(
         team,
         env,
@@ -100,6 +101,7 @@ def world(
         pool_every=pool_every,
         fixed_risk=risk,
         seed=seed,
+        shaped=shaped,
     )
     return World(env, team, learner.seats, collector, learner)
 

@@ -22,6 +22,15 @@ FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
             ("reward.members.nobody", "fvg, momentum, entry"),
         ),
         (
+            [
+                "agent=tactical",
+                "reward=text",
+                "reward.members.fvg.gap_entry=0.1",
+                "algorithm.critic_sees=own",
+            ],
+            ("reward.members", "algorithm.critic_sees=own"),
+        ),
+        (
             ["agent=tactical", "reward=text", "features.scaling=text"],
             ("gap_entry", "features.scaling=text", "reward.terms.gap_entry=0"),
         ),

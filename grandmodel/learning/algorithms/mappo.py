@@ -6,7 +6,7 @@ Training loop. Yu et al. 2022, "The surprising effectiveness of PPO in cooperati
 games".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -36,6 +36,8 @@ class Mappo:
         risk: aversion to risk.
         generator: shuffles rows; a CPU generator.
         pooled: whether the ensemble's distribution is the policy that is learned.
+        shaped: agents with rewards of their own beside the team's, in the order of the critic's
+            heads after the first.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Mappo:
         risk: RiskTerm,
         generator: torch.Generator,
         pooled: bool = False,
+        shaped: Sequence[str] = (),
     ) -> None:
         self.seats = seats
         self.config = config
@@ -57,6 +60,7 @@ class Mappo:
         self.targets = Targets(seats, config, value_norm=value_norm, risk=risk, pooled=pooled)
         team = seats.team
         self.learners = ("pool",) if pooled else team.names
+        self._heads = [1 + shaped.index(n) if n in shaped else 0 for n in self.learners]
         self.learning = [True] * len(self.learners)
         self.statistics = Statistics()
         self._divergence: list[Tensor] = []
@@ -105,7 +109,7 @@ class Mappo:
         log_probs = self._log_probs(batch, learner, rows)
         action, collected = rows.acted(learner)
         log_prob = log_probs.gather(1, action[:, None])[:, 0]
-        advantage = rows.advantage
+        advantage = rows.advantage_of(self._heads[learner])
         if config.normalise_advantages == "per_minibatch":
             advantage = returns.standardise(advantage)
         ratio = losses.probability_ratio(log_prob, collected)
