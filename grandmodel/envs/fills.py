@@ -173,8 +173,8 @@ def close_inside(
     rows: StepRows,
     terms: AccountTerms,
     execution: Execution,
-) -> Close:
-    """Return which positions end inside the bar, at what and why.
+) -> Close | None:
+    """Return which positions end inside the bar, at what and why; None where none is seen to.
 
     Args:
         held: the accounts after the fills at the open and at limits.
@@ -212,6 +212,8 @@ def close_inside(
     if called_at_open is not None:
         taken_at_open = taken_at_open & ~called_at_open
     taken = execution.through(best - target) & at_open & ~(lost | taken_at_open)
+    if not (lost.is_cuda or bool((lost | taken | taken_at_open).any())):
+        return None
     code = stopped.to(torch.int8)  # Ended.STOP
     if called is not None:
         code = code.masked_fill(called, Ended.LIQUIDATED)

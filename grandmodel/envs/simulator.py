@@ -153,8 +153,7 @@ class Account:
         self, opened: Tensor, session_equity: Tensor, carry: Tensor | None, cost_scale: float
     ) -> Turned:
         """Return what `_turned` does where nobody sends an order, as one account mostly does."""
-        old = self.state
-        nothing = torch.zeros_like(old.cash)
+        old, nothing = self.state, torch.zeros_like(opened)
         cost = nothing if carry is None else carry
         held = replace(
             old,
@@ -221,10 +220,11 @@ class Account:
         if looks and not bool(held.quantity.any()):
             return held, self._nothing, self._zero
         met = bar_met(changed, rows, execution)
-        margin_alone = looks and not execution.brackets
-        if margin_alone and not bool(margin_call(held, met, self.terms).any()):
+        if looks and not execution.brackets and not bool(margin_call(held, met, self.terms).any()):
             return held, self._nothing, self._zero
         end = close_inside(held, rested, met, rows, self.terms, execution)
+        if end is None:
+            return held, self._nothing, self._zero
         over = end.code != Ended.NONE
         proceeds = torch.where(over, held.quantity * end.value, self._zero)
         closed = replace(
