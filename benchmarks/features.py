@@ -1,6 +1,7 @@
 """Seconds for features, beside plain pandas and NumPy.
 
     python benchmarks/features.py           one million five-minute bars, and each indicator
+    python benchmarks/features.py --fast    one million bars decided on every five minutes
     python benchmarks/features.py --planted two million half-hour bars in 21 paths
     python benchmarks/features.py --fresh   numba compilation included (uses an empty cache)
 
@@ -162,6 +163,33 @@ def five_minute_file(count: int) -> None:
           f"{spent:.1f} s")  # fmt: skip
 
 
+def five_minute_matrix(count: int) -> None:
+    """Seconds of CPU time, which another program's load does not change: it is one thread."""
+    from grandmodel.features.arrays import bar_arrays, path_arrays
+    from grandmodel.features.config import FeatureConfig
+    from grandmodel.features.tactical import TacticalMatrix
+    from grandmodel.features.tactical_path import tactical_features
+    from grandmodel.market.calendar import session_table
+    from grandmodel.market.dataset import MarketPath
+
+    bars = walk(count)
+    table = session_table(bars)
+    arrays, path = bar_arrays(bars, table), path_arrays(MarketPath(bars), table)
+    work = {
+        "the 60x7 matrix": lambda: TacticalMatrix(0.25, "traded").over(arrays),
+        "all columns, synergies included": lambda: tactical_features(
+            path, FeatureConfig(minutes=5)
+        ),
+    }
+    for what, run in work.items():
+        for again in range(2):  # the first round compiles
+            wall, start = time.perf_counter(), time.process_time()
+            run()
+            spent, wall = time.process_time() - start, time.perf_counter() - wall
+            if again:
+                print(f"{count} five-minute bars, {what}: {spent:.1f} s of CPU, {wall:.1f} s")
+
+
 def planted(small: bool) -> None:
     from grandmodel.features.build import build_tape
     from grandmodel.features.config import FeatureConfig
@@ -183,11 +211,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--planted", action="store_true")
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--fast", action="store_true")
     options = parser.parse_args()
     if options.fresh:
         os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp()
     if options.planted or options.fresh:
         planted(small=options.fresh)
+    elif options.fast:
+        five_minute_matrix(1_000_000)
     else:
         from grandmodel.features.arrays import bar_arrays
         from grandmodel.market.bars import resample
@@ -197,6 +228,7 @@ def main() -> None:
         arrays = bar_arrays(bars, session_table(bars))
         for _ in range(2):  # the first round compiles
             five_minute_file(1_000_000)
+        five_minute_matrix(1_000_000)
         each_indicator(arrays)
         stream_row(arrays)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

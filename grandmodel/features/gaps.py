@@ -39,7 +39,7 @@ def _created_direction(ring, count, tick):
         direction = -1
     if direction != 0:
         total = 0.0
-        for back in range(2, BODY_BARS + 2):
+        for back in range(BODY_BARS + 1, 1, -1):  # from the oldest, as all sums are
             total += ring[_BODY, (count - back) % _RING]
         if ring[_BODY, middle] <= BODY_FACTOR * max(total / BODY_BARS, tick):
             direction = 0

@@ -4,11 +4,16 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from grandmodel.core.checks import UserError
+from grandmodel.features.arrays import bar_arrays
 from grandmodel.features.short_momentum import ShortMomentum
 from grandmodel.features.tactical import INPUTS, MATRIX_5, TacticalMatrix
+from grandmodel.market.bars import Bars
+from grandmodel.market.calendar import session_table
+from grandmodel.market.instruments import Instrument
 
 FIVE = {"minutes": 5, "per_day": 276}
 
@@ -97,6 +102,24 @@ def test_one_bar_at_a_time_gives_the_same_bits(random_bars, scaling, kind):
     rows = [stream.update(bars.bar(t)) for t in range(len(bars))]
     for name in MATRIX_5:
         assert np.array_equal(whole[name], np.array([row[name] for row in rows])), name
+
+
+@pytest.mark.real_bars
+@pytest.mark.parametrize(
+    ("name", "kind", "count"), [("ES_5m", "traded", 12_000), ("NQ_5m", "none", 6_000)]
+)
+def test_one_real_bar_at_a_time_gives_the_same_bits(real_bars, name, kind, count):
+    frame = pd.read_parquet(real_bars(name)).iloc[:count]
+    prices = {k: frame[k].to_numpy(np.float64) for k in ("open", "high", "low", "close", "volume")}
+    stamps = pd.DatetimeIndex(frame["timestamp"]).as_unit("ns").asi8
+    file = Bars(stamps, **prices, minutes=5, instrument=Instrument(name="X", tick=0.25),
+                volume_kind=kind)  # fmt: skip
+    bars = bar_arrays(file, session_table(file))
+    whole = TacticalMatrix(0.25, kind).over(bars)
+    stream = TacticalMatrix(0.25, kind)
+    rows = [stream.update(bars.bar(t)) for t in range(len(bars))]
+    for column in MATRIX_5:
+        assert np.array_equal(whole[column], np.array([row[column] for row in rows])), column
 
 
 @pytest.mark.parametrize("scaling", ["shipped", "text"])
