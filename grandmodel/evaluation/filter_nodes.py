@@ -10,15 +10,14 @@ from grandmodel.market.synthetic.world import PathTruth
 
 
 @njit(cache=True)
-def _filter(low, high, close, mean, alpha, levels, seen, out):  # pragma: no cover - compiled
+def _filter(low, high, close, levels, seen, out):  # pragma: no cover - compiled
     for t in range(close.size):
-        mean += alpha * (close[t] - mean)
         note_levels(t, low[t], high[t], levels, seen)
-        out[t] = expected_move(t, close[t], mean, levels, seen)
+        out[t] = expected_move(t, close[t], levels, seen)
 
 
 def nodes_filter(path: MarketPath, truth: PathTruth) -> NDArray[np.float64]:
-    """Return the drift towards the mean near levels with trade on both sides, float64 [bar].
+    """Return the drift that the nearest level with trade on both sides makes, float64 [bar].
 
     It knows the parameters, and the place of a level from the bar on that trades full volume on
     its other side: before that the level does nothing. Everything else it takes from the bars.
@@ -30,5 +29,5 @@ def nodes_filter(path: MarketPath, truth: PathTruth) -> NDArray[np.float64]:
     out = np.empty(len(bars.close))
     logs = np.log(bars.low), np.log(bars.high), np.log(bars.close)
     seen = np.full((2, SHIFTS), NEVER)
-    _filter(*logs, float(np.log(bars.open[0])), law.alpha, law.levels, seen, out)
+    _filter(*logs, law.levels, seen, out)
     return out

@@ -5,6 +5,8 @@ import pytest
 
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.filters import FILTERS
+from grandmodel.features.arrays import bar_arrays
+from grandmodel.features.profile import Profile
 from grandmodel.market.synthetic.config import SyntheticConfig
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.market.synthetic.nodes import VOLUME, draw_nodes, nodes_law
@@ -14,26 +16,29 @@ CONFIG = SyntheticConfig(world="nodes")
 
 
 def expected_slowly(prices, law):
-    """The drift after each bar, told from the page: levels, sides and the mean, one by one."""
+    """The drift after each bar, told from the page: levels, their sides and which work, in turn."""
     low, high, close = np.log(prices.low), np.log(prices.high), np.log(prices.close)
     size = len(law.shift)
     lowest = int(np.floor(low.min() / law.spacing)) - 3
     highest = int(np.ceil(high.max() / law.spacing)) + 3
     levels = np.array([(k + law.shift[k % size]) * law.spacing for k in range(lowest, highest)])
     below, above = np.full(len(levels), -(10**9)), np.full(len(levels), -(10**9))
-    mean, out, thin = float(np.log(prices.open[0])), [], []
+    out, thin = [], []
     for t in range(len(close)):
-        mean += law.alpha * (close[t] - mean)
         near = (levels > low[t] - law.thin) & (levels < high[t] + law.thin)
         thin.append(near.any())
         if not near.any():
             above[levels < low[t]] = t
             below[levels > high[t]] = t
-        k = int(np.argmin(np.abs(levels - close[t])))
-        known = t - min(below[k], above[k]) < law.memory_bars
-        works = known and abs(levels[k] - close[t]) < law.reach
-        lean = float(np.clip((close[t] - mean) / law.width, -1, 1))
-        out.append(-law.drift * lean if works else law.away * lean)
+        works = t - np.minimum(below, above) < law.memory_bars
+        middle = int(np.floor(close[t] / law.spacing + 0.5)) - lowest
+        works[: middle - 1] = works[middle + 2 :] = False
+        if not works.any():
+            out.append(0.0)
+            continue
+        level = min(levels[works], key=lambda one: abs(one - close[t]))
+        push = law.drift if abs(close[t] - level) < law.reach else -law.back
+        out.append(push if close[t] >= level else -push)
     return np.array(out), np.array(thin)
 
 
@@ -44,12 +49,34 @@ def test_drift_and_volume_are_those_of_the_page():
     expected = np.where(thin, law.thin_share * VOLUME, VOLUME)
     np.testing.assert_allclose(drawn.prices.volume, expected)
     assert 0.1 < thin.mean() < 0.6
-    turning = np.abs(drift) > law.away * 1.001
-    assert 0.1 < turning.mean() < 0.9
+    for push in (law.drift, law.back, 0.0):
+        assert 0.1 < np.isclose(np.abs(drift), push).mean() < 0.6
+
+
+def test_the_profile_sees_on_which_side_the_level_lies():
+    config = SyntheticConfig(
+        world="nodes", train_bars=20_000, validation_bars=700, test_bars=700, test_paths=1
+    )
+    dataset = make_dataset(config)
+    side = Profile(0.0, "traded").over(bar_arrays(dataset.paths[0].bars))["lvn_side"]
+    drift = dataset.truth[0].drift_next
+    pushed = np.isclose(np.abs(drift), dataset.truth[0].law.drift)
+    assert (side == -np.sign(drift))[pushed].mean() > 0.85
+
+
+def test_pull_from_farther_off_leaves_momentum_little_to_tell():
+    told = {}
+    for back in (0.0, CONFIG.nodes.back_bp):
+        config = SyntheticConfig(world="nodes", nodes=NodesConfig(back_bp=back))
+        drawn = draw_nodes(config, 200_000, "x")
+        close = np.log(drawn.prices.close)
+        told[back] = np.corrcoef(close[50:] - close[:-50], drawn.truth.drift_next[50:])[0, 1]
+    assert told[0.0] > 0.2
+    assert told[CONFIG.nodes.back_bp] < 0.6 * told[0.0]
 
 
 def test_returns_are_on_average_what_the_truth_says():
-    config = SyntheticConfig(world="nodes", nodes=NodesConfig(drift_bp=6.0, away_bp=3.0))
+    config = SyntheticConfig(world="nodes", nodes=NodesConfig(drift_bp=4.0, back_bp=1.5))
     drawn = draw_nodes(config, 200_000, "x")
     ahead = (drawn.prices.close / drawn.prices.open)[1:] - 1.0
     drift = drawn.truth.drift_next[:-1]
@@ -82,7 +109,7 @@ def test_bars_are_honest():
     assert (prices.low <= np.minimum(prices.open, prices.close)).all()
 
 
-def test_filter_is_the_truth_and_beats_blind_reversion():
+def test_filter_is_the_truth_and_earns():
     config = SyntheticConfig(
         world="nodes", train_bars=60_000, validation_paths=1, validation_bars=700, test_paths=1
     )
@@ -91,15 +118,7 @@ def test_filter_is_the_truth_and_beats_blind_reversion():
     found = FILTERS["nodes"](path, truth)
     assert (np.abs(found - truth.drift_next) > 1e-9).mean() < 1e-3  # rounding at a level's edge
     ahead = (path.bars.close / path.bars.open)[1:] - 1.0
-    close, law = np.log(path.bars.close), truth.law
-    mean = np.empty(len(close))
-    value = float(np.log(path.bars.open[0]))
-    for t in range(len(close)):
-        value += law.alpha * (close[t] - value)
-        mean[t] = value
     gain = (np.sign(found[:-1]) * ahead).mean()
-    blind = (np.sign(mean - close)[:-1] * ahead).mean()
-    assert gain > 1.3 * abs(blind)
     assert gain > 4 * ahead.std() / np.sqrt(len(ahead))
 
 
@@ -107,12 +126,11 @@ def test_filter_is_the_truth_and_beats_blind_reversion():
     ("settings", "key"),
     [
         ({"drift_bp": -1.0}, "drift_bp"),
-        ({"away_bp": -1.0}, "away_bp"),
+        ({"back_bp": -1.0}, "back_bp"),
         ({"spacing_bp": 0.0}, "spacing_bp"),
         ({"thin_share": 0.0}, "thin_share"),
         ({"jitter": 1.5}, "jitter"),
         ({"memory_bars": 0}, "memory_bars"),
-        ({"mean_bars": 1.0}, "mean_bars"),
     ],
 )
 def test_impossible_settings_are_refused(settings, key):

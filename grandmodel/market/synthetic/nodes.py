@@ -1,4 +1,4 @@
-"""World `nodes`: hidden price levels at which little is traded, and where price turns back."""
+"""World `nodes`: hidden price levels at which little is traded and which push the price off."""
 
 from dataclasses import dataclass
 
@@ -24,11 +24,9 @@ class NodesLaw:
     Source: `docs/definitions.md`, Synthetic markets.
     """
 
-    drift: float  # towards the mean, near a level
-    away: float  # away from the mean, elsewhere
+    drift: float  # away from the nearest level that works, within reach
+    back: float  # towards it, farther off
     sd: float
-    alpha: float  # weight of the newest log close in the mean
-    width: float  # distance from the mean that counts whole
     spacing: float
     reach: float
     thin: float
@@ -39,23 +37,18 @@ class NodesLaw:
     @property
     def levels(self) -> tuple[tuple[float, ...], NDArray[np.float64], int]:
         """All but the noise, as the compiled loops take it."""
-        lengths = (self.drift, self.away, self.width, self.spacing, self.reach, self.thin)
+        lengths = (self.drift, self.back, self.spacing, self.reach, self.thin)
         return lengths, self.shift, self.memory_bars
 
 
 def nodes_law(config: SyntheticConfig, name: str) -> NodesLaw:
     """Return the law of a path; its levels are hidden and its own."""
-    own, sd = config.nodes, config.sd_bp * BP
-    alpha = 1.0 / own.mean_bars
-    # sd of (close - mean) of a random walk: weights (1 - alpha)^(i + 1) on the last returns
-    spread = sd * (1.0 - alpha) / np.sqrt(alpha * (2.0 - alpha))
+    own = config.nodes
     shift = own.jitter * (numpy_stream(config.seed, f"{name}/levels").random(SHIFTS) - 0.5)
     return NodesLaw(
         drift=own.drift_bp * BP,
-        away=own.away_bp * BP,
-        sd=sd,
-        alpha=alpha,
-        width=own.width_sds * spread,
+        back=own.back_bp * BP,
+        sd=config.sd_bp * BP,
         spacing=own.spacing_bp * BP,
         reach=own.reach_bp * BP,
         thin=own.thin_bp * BP,
@@ -72,22 +65,23 @@ def level_at(k, spacing, shift):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def expected_move(t, price, mean, levels, seen):  # pragma: no cover - compiled
+def expected_move(t, price, levels, seen):  # pragma: no cover - compiled
     """Return the expected return of the bar after bar t, which closed at the log ``price``.
 
     ``seen`` is what `note_levels` wrote: a level works where both sides were traded lately.
     """
-    (drift, away, width, spacing, reach, _), shift, memory_bars = levels
-    lean = min(max((price - mean) / width, -1.0), 1.0)
+    (drift, back, spacing, reach, _), shift, memory_bars = levels
     middle = int(np.floor(price / spacing + 0.5))
-    best = np.inf
-    nearest = middle
+    away = np.inf  # from the nearest level that works, signed
     for k in range(middle - 1, middle + 2):
-        distance = abs(price - level_at(k, spacing, shift))
-        if distance < best:
-            best, nearest = distance, k
-    oldest = min(seen[0, nearest % shift.size], seen[1, nearest % shift.size])
-    return -drift * lean if best < reach and t - oldest < memory_bars else away * lean
+        oldest = min(seen[0, k % shift.size], seen[1, k % shift.size])
+        distance = price - level_at(k, spacing, shift)
+        if t - oldest < memory_bars and abs(distance) < abs(away):
+            away = distance
+    if np.isinf(away):
+        return 0.0
+    side = 1.0 if away >= 0.0 else -1.0
+    return side * (drift if abs(away) < reach else -back)
 
 
 @njit(cache=True)
@@ -96,7 +90,7 @@ def note_levels(t, low, high, levels, seen):  # pragma: no cover - compiled
 
     ``seen`` is (below, above) [2, 4 096]: the last bar of full volume on that side of a level.
     """
-    (_, _, _, spacing, _, thin), shift, _ = levels
+    (_, _, spacing, _, thin), shift, _ = levels
     first = int(np.floor(low / spacing)) - 2
     last = int(np.ceil(high / spacing)) + 2
     for k in range(first, last + 1):
@@ -110,34 +104,32 @@ def note_levels(t, low, high, levels, seen):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _fold(normals, first, numbers, levels, state, seen, columns):  # pragma: no cover - compiled
-    """Run the bars of a chunk in logs; `state` is (log price, mean, drift of the next bar)."""
-    sd, alpha, thin_share = numbers
+    """Run the bars of a chunk in logs; `state` is (log price, drift of the next bar)."""
+    sd, thin_share = numbers
     high, low, close, volume, ahead = columns
     steps = normals.shape[1]
     scale = sd / np.sqrt(steps)
     for t in range(normals.shape[0]):
-        shift_per_step = (np.log1p(state[2]) - 0.5 * sd * sd) / steps
+        shift_per_step = (np.log1p(state[1]) - 0.5 * sd * sd) / steps
         top = bottom = state[0]
         for i in range(steps):
             state[0] += shift_per_step + scale * normals[t, i]
             top = max(top, state[0])
             bottom = min(bottom, state[0])
         high[t], low[t], close[t] = top, bottom, state[0]
-        state[1] += alpha * (state[0] - state[1])
         near = note_levels(first + t, bottom, top, levels, seen)
         volume[t] = VOLUME * (thin_share if near else 1.0)
-        state[2] = expected_move(first + t, state[0], state[1], levels, seen)
-        ahead[t] = state[2]
+        state[1] = expected_move(first + t, state[0], levels, seen)
+        ahead[t] = state[1]
 
 
 def draw_nodes(config: SyntheticConfig, bars: int, name: str) -> Drawn:
     """Draw one path of the world `nodes`; ``name`` names its random streams."""
     law = nodes_law(config, name)
-    numbers = np.array([law.sd, law.alpha, law.thin_share])
+    numbers = np.array([law.sd, law.thin_share])
     high, low, close, volume, ahead = (np.empty(bars) for _ in range(5))
     seen = np.full((2, SHIFTS), NEVER)
-    start_log = float(np.log(config.start_price))
-    state = np.array([start_log, start_log, 0.0])
+    state = np.array([np.log(config.start_price), 0.0])
     generator = numpy_stream(config.seed, f"{name}/prices")
     for start in range(0, bars, CHUNK_BARS):
         part = slice(start, min(start + CHUNK_BARS, bars))

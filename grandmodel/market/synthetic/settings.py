@@ -43,26 +43,23 @@ class FlipsConfig:
 class NodesConfig:
     """Settings of the world `nodes` (`data.nodes.*`)."""
 
-    drift_bp: float = 3.2  # largest expected return per bar towards the mean, near a level
-    away_bp: float = 1.3  # largest expected return per bar away from the mean, elsewhere
-    spacing_bp: float = 120.0  # mean distance of two levels
+    drift_bp: float = 1.8  # expected return per bar away from the nearest level that works
+    back_bp: float = 0.45  # expected return per bar towards it, farther off than its reach
+    spacing_bp: float = 75.0  # mean distance of two levels
     jitter: float = 0.2  # how far a level may lie off its place, in distances
-    reach_bp: float = 48.0  # price turns back where a crossed level is nearer than this
-    thin_bp: float = 3.0  # bars that come nearer than this are thin
+    reach_bp: float = 33.0  # a level pushes off the price where it is nearer than this
+    thin_bp: float = 1.0  # bars that come nearer than this are thin
     thin_share: float = 0.01  # volume of a thin bar, as a share of the others'
     memory_bars: int = 46  # a level works so long after it was last traded through
-    mean_bars: float = 25.0  # 1 / weight of the newest close in the mean to which price returns
-    width_sds: float = 1.5  # distance from the mean that counts whole, in sds of a random walk's
 
     def __post_init__(self) -> None:
         """Refuse what no market can be made of."""
-        for key in ("drift_bp", "away_bp"):
+        for key in ("drift_bp", "back_bp"):
             value = getattr(self, key)
             require_between(f"data.nodes.{key}", value, 0.0, 1_000.0, closed="low")
-        for key in ("spacing_bp", "reach_bp", "width_sds"):
+        for key in ("spacing_bp", "reach_bp"):
             require_between(f"data.nodes.{key}", getattr(self, key), 0.0, float("inf"))
         require_between("data.nodes.thin_bp", self.thin_bp, 0.0, float("inf"), closed="low")
         require_between("data.nodes.thin_share", self.thin_share, 0.0, 1.0, closed="high")
         require_between("data.nodes.jitter", self.jitter, 0.0, 1.0, closed="both")
         require_between("data.nodes.memory_bars", self.memory_bars, 1, 1_000, closed="both")
-        require_between("data.nodes.mean_bars", self.mean_bars, 1.0, float("inf"))

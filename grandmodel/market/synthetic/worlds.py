@@ -56,6 +56,6 @@ WORLDS: dict[str, World] = {
     ),
     "nodes": World(
         draw_nodes,
-        about="price turns back at hidden levels at which little is traded",
+        about="hidden levels at which little is traded push the price off",
     ),
 }
