@@ -64,7 +64,7 @@ class Seats:
 
         def logits(seen: Observation) -> Tensor:
             windows = [
-                view.window(seen.bar, policy.reads)
+                view.window(seen.bar, policy.reads_apart)
                 for policy, view in zip(self.team.policies, self.views, strict=True)
             ]
             contexts = [view.context(seen.bar) for view in self.views]

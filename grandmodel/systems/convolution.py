@@ -1,8 +1,8 @@
 """The trunk of `network=conv`: weighed columns, two convolutions, averages over time.
 
 A convolution looks at some neighbouring bars of the window and nothing beside them, so its value
-is the same in every window that holds those bars: it is computed once and shared. Source:
-`docs/definitions.md`, Networks.
+is the same in every window that holds those bars: where windows lie side by side it is computed
+once and shared. Source: `docs/definitions.md`, Networks.
 """
 
 import math
@@ -28,6 +28,7 @@ class ConvTrunk(Trunk):
     """Columns x attention -> convolutions -> averages over parts of the window -> dense layers."""
 
     reads = "stretch"
+    reads_apart = "sequence"
 
     def __init__(
         self,
@@ -71,30 +72,62 @@ class ConvTrunk(Trunk):
             f"network.conv.bins={sizes.bins}: lower bins or kernel",
         )
         self._bins = averaging_bins(places, sizes.bins)
-        inputs = sizes.channels[-1] * sizes.bins + len(spec.context)
+        mean = torch.zeros(places, sizes.bins)
+        for part, (start, stop) in enumerate(self._bins):
+            mean[start:stop, part] = 1.0 / (stop - start)
+        self.register_buffer("mean", mean, persistent=False)
+        self._averages_width = sizes.channels[-1] * sizes.bins
+        inputs = self._averages_width + len(spec.context)
         self.layers = mlp_layers([inputs, *hidden], layer_norm=layer_norm)
         self.width = hidden[-1]
 
     def forward(
-        self, window: Stretch, context: Float[Tensor, "batch context"]
+        self,
+        window: Stretch | Float[Tensor, "batch bar column"],
+        context: Float[Tensor, "batch context"],
     ) -> Float[Tensor, "batch width"]:
-        """Return market features."""
-        x = (window.values * self.attention).T[None]
-        for convolution in self.convolutions:
-            x = torch.relu(convolution(x))
-        averages = self._averages(x, window.last)
-        return self.layers(torch.cat((averages, context), dim=-1))
+        """Return market features of windows that share rows, or of windows one by one."""
+        averages = self._shared(window) if isinstance(window, Stretch) else self._apart(window)
+        first = self.layers[0]
+        assert isinstance(first, nn.Linear)
+        # one matrix product each: joined, the rows would be copied and lie unaligned in memory
+        of_averages, of_context = first.weight.tensor_split([self._averages_width], dim=1)
+        x = F.linear(averages, of_averages) + F.linear(context, of_context, first.bias)
+        return self.layers[1:](x)
 
-    def _averages(self, x: Float[Tensor, "1 channel row"], last: Tensor) -> Tensor:
-        """Return the mean of each part of each window, [batch, part x channel].
+    def _apart(self, window: Float[Tensor, "batch bar column"]) -> Tensor:
+        """Return the mean of each part of each window, [batch, part x channel]."""
+        x = self._convolved((window * self.attention).transpose(1, 2))
+        return (x @ self.mean).transpose(1, 2).flatten(1)
+
+    def _shared(self, window: Stretch) -> Tensor:
+        """Return what :meth:`_apart` does; what windows share is computed once.
 
         What the convolutions made of the rows r and following stands at r.
         """
-        out: list[Tensor] = [last] * len(self._bins)
+        x = self._convolved((window.values * self.attention).T[None])[0]
+        first = window.last[:, None] - (self._bars - 1)
+        found, order = [], []
         for width in sorted({stop - start for start, stop in self._bins}):
-            running = F.avg_pool1d(x, width, stride=1)[0].T
-            for part, (start, stop) in enumerate(self._bins):
-                if stop - start == width:
-                    # `running` at r is the mean of the rows r .. r + width - 1
-                    out[part] = running.index_select(0, last - (self._bars - 1) + start)
-        return torch.cat(out, dim=1)
+            own = [part for part, (start, stop) in enumerate(self._bins) if stop - start == width]
+            places = first + first.new_tensor([self._bins[part][0] for part in own])
+            # an embedding's backward pass is quicker than that of an index
+            found.append(F.embedding(places, _running_mean(x, width).T.contiguous()))
+            order += own
+        if len(found) == 1:
+            return found[0].flatten(1)
+        return torch.cat(found, dim=1)[:, torch.tensor(order).argsort()].flatten(1)
+
+    def _convolved(self, x: Float[Tensor, "batch column row"]) -> Tensor:
+        for convolution in self.convolutions:
+            x = torch.relu(convolution(x))
+        return x
+
+
+def _running_mean(x: Float[Tensor, "channel row"], width: int) -> Float[Tensor, "channel place"]:
+    """Return the means of the rows r .. r + width - 1, at r; adding shifted rows is quickest."""
+    places = x.shape[-1] - width + 1
+    total = x[:, :places]
+    for shift in range(1, width):
+        total = total + x[:, shift : shift + places]
+    return total / width

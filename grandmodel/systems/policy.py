@@ -13,7 +13,8 @@ from grandmodel.systems.modifiers import Modifiers
 class Trunk(nn.Module):
     """What maps the market's view (window, context) to features [batch, width]."""
 
-    reads: str  # how it reads the window: "pooled" or "sequence"
+    reads: str  # how it reads windows: "pooled", "sequence" or "stretch"
+    reads_apart: str = ""  # how it reads windows that hardly share rows, where not in the same way
     width: int
 
 
@@ -45,6 +46,7 @@ class Policy(nn.Module):
         super().__init__()
         self.spec = spec
         self.reads = trunk.reads
+        self.reads_apart = trunk.reads_apart or trunk.reads
         self.trunk = trunk
         self.head = Head(
             trunk.width,

@@ -47,6 +47,17 @@ def test_it_equals_the_plain_layers(trunk):
     torch.testing.assert_close(found, plain(trunk, values, last, context), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bins", [16, 9])
+def test_windows_one_by_one_give_what_shared_rows_give(bins):
+    torch.manual_seed(0)
+    trunk = ConvTrunk(SPEC, ConvConfig(bins=bins), ConvMemberConfig(), [32], layer_norm=False)
+    values, last = market(), torch.tensor([399, 59, 120, 121, 121])
+    context = torch.randn(5, len(CONTEXT))
+    apart = values[last[:, None] + torch.arange(-59, 1)]
+    shared = trunk(Stretch(values, last), context)
+    torch.testing.assert_close(trunk(apart, context), shared, atol=1e-5, rtol=1e-5)
+
+
 def test_nothing_of_a_window_depends_on_later_rows(trunk):
     values, last = market(), torch.tensor([200])
     context = torch.zeros(1, len(CONTEXT))
