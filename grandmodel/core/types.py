@@ -8,6 +8,7 @@ from torch import Tensor
 BEAR, NEUTRAL, BULL = 0, 1, 2
 CLASS_NAMES = ("bear", "neutral", "bull")
 ACCOUNT_BLOCK = ("position", "unrealised_pnl_atr", "bars_held", "drawdown")
+ACCOUNT_VALUES = (*ACCOUNT_BLOCK, "hold_share", "stop_distance_atr", "target_distance_atr")
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class ObservationSpec:
     context: tuple[str, ...]  # columns read at the last bar
     modifiers: tuple[str, ...] = ()  # columns at the last bar that adjust the logits
     window_bars: int = 48
+    account: tuple[str, ...] = ACCOUNT_BLOCK  # of ACCOUNT_VALUES, the same for a whole team
 
 
 class Stretch(NamedTuple):
@@ -43,7 +45,7 @@ class Observation:
     """What environments show: where each stands on the tape, and its account."""
 
     bar: Tensor  # int64 [env]: tape row of the last closed bar
-    account: Tensor  # float32 [env, 4]: ACCOUNT_BLOCK
+    account: Tensor  # float32 [env, value]: `env.account`
     position: Tensor  # int64 [env]: -1, 0, 1
     bars_held: Tensor  # int64 [env]
 
@@ -74,7 +76,7 @@ class Rollout:
     """Experience of all environments over some steps; market inputs stay on the tape."""
 
     bar: Tensor  # int64 [time, env]
-    account: Tensor  # float32 [time, env, 4]
+    account: Tensor  # float32 [time, env, value]
     action: Tensor  # int64 [time, env]: class index of the executor's sampled action; of teams
     # that vote [time, env, agent]: everybody's
     log_prob: Tensor  # float32, as `action`
@@ -84,9 +86,9 @@ class Rollout:
     terminated: Tensor  # bool [time, env]
     truncated: Tensor  # bool [time, env]
     final_bar: Tensor  # int64 [time, env]: the observation before auto-reset
-    final_account: Tensor  # float32 [time, env, 4]
+    final_account: Tensor  # float32 [time, env, value]
     last_bar: Tensor  # int64 [env]: observation after the last step
-    last_account: Tensor  # float32 [env, 4]
+    last_account: Tensor  # float32 [env, value]
     last_executor: Tensor  # int64 [env]
     dropout: Tensor | None  # packed masks, uint8 [env, ...], or None
     shaping: Tensor | None = None  # float32 [time, env, member]: added to its reward alone

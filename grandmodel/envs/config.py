@@ -4,7 +4,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from grandmodel.core.checks import UserError, require, require_between, require_choice
+from grandmodel.core.checks import (
+    UserError,
+    require,
+    require_between,
+    require_choice,
+    require_distinct,
+)
+from grandmodel.core.types import ACCOUNT_BLOCK, ACCOUNT_VALUES
 from grandmodel.envs.reward_terms import TERMS
 from grandmodel.envs.starts import STARTS
 
@@ -45,6 +52,8 @@ class EnvConfig:
     episode_bars: int = 256
     starts: str = "random"  # random | overlap: where training episodes begin
     max_hold_bars: int = 96
+    account: list[str] = field(default_factory=lambda: list(ACCOUNT_BLOCK))
+    """What agents see of their account, of `core.types.ACCOUNT_VALUES`."""
 
     def __post_init__(self) -> None:
         require_between("env.capital", self.capital, 0.0, float("inf"))
@@ -54,6 +63,9 @@ class EnvConfig:
         if self.edge is not None:
             require_choice("env.edge", self.edge, EDGES)
         self._check_execution()
+        require_distinct("env.account", self.account)
+        for name in self.account:
+            require_choice("env.account", name, ACCOUNT_VALUES)
         require(self.episode_bars >= 2, f"env.episode_bars must be >= 2, was {self.episode_bars}")
         require_choice("env.starts", self.starts, tuple(STARTS))
         require(

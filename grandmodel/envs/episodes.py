@@ -14,7 +14,7 @@ from torch import Tensor
 
 from grandmodel.core.checks import UserError, require
 from grandmodel.core.random import stream_seed
-from grandmodel.core.types import ACCOUNT_BLOCK, Observation, ObservationSpec, StepResult
+from grandmodel.core.types import Observation, ObservationSpec, StepResult
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.in_turn import SegmentsInTurn
 from grandmodel.envs.market_env import MarketEnv
@@ -33,7 +33,7 @@ Row = NDArray[np.float32]
 
 def observation_space(spec: ObservationSpec, *, more: int = 0) -> "gym.spaces.Box[np.float32]":
     """Return the box of one flat observation with ``more`` entries behind it."""
-    width = 2 * len(spec.window) + len(spec.context) + len(ACCOUNT_BLOCK) + more
+    width = 2 * len(spec.window) + len(spec.context) + len(spec.account) + more
     return gym.spaces.Box(-np.inf, np.inf, (width,), np.float32)
 
 

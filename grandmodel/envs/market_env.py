@@ -12,7 +12,7 @@ from grandmodel.decision.limits import limit_targets
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.facts_reader import FactsReader
 from grandmodel.envs.fills import Wanted
-from grandmodel.envs.observation import account_block
+from grandmodel.envs.observation import observe
 from grandmodel.envs.orders import Orders, sound_sizes
 from grandmodel.envs.peak import Peak, RunningPeak, WindowPeak
 from grandmodel.envs.reward import Reward
@@ -78,12 +78,13 @@ class MarketEnv:
 
     @torch.no_grad()
     def reset(self) -> Observation:
-        """Start all environments anew: float32 [env, 4] account, int64 [env] the others."""
+        """Start all environments anew: float32 [env, value] account, int64 [env] the others."""
         self.bar, self._last_bar = self.starts.first(self.n_envs, self.generator)
         self._account = Account(self._terms(), self._table, self.n_envs, self._peak(), self.device)
         self.quantity = self._account.state.quantity
         zeros = torch.zeros(self.n_envs, dtype=torch.int64, device=self.device)
-        block = torch.zeros(self.n_envs, 4, dtype=torch.float32, device=self.device)
+        values = len(self.config.account)
+        block = torch.zeros(self.n_envs, values, dtype=torch.float32, device=self.device)
         self._look_ahead()
         return Observation(self.bar, block, zeros, zeros)
 
@@ -113,7 +114,7 @@ class MarketEnv:
         paid = self.reward(self._facts(before, after, fill, rows, bar, self.bar, self.cost_scale))
         terminated = (after.equity <= 0.0) & active
         truncated = (self.bar == self._last_bar) & active & ~terminated
-        final = _observe(self.bar, after, rows.close, rows.atr14)
+        final = observe(self.config, self.bar, after, rows.close, rows.atr14)
         return StepResult(
             observation=self._next(final, terminated, truncated),
             final=final,
@@ -250,14 +251,7 @@ class MarketEnv:
         state = self._account.state
         unit = self.tape.instrument.multiplier
         close, atr14 = self.tape.close[self.bar] * unit, self.tape.atr14[self.bar] * unit
-        return _observe(self.bar, state, close, atr14)
-
-
-def _observe(bar: Tensor, state: AccountState, close: Tensor, atr14: Tensor) -> Observation:
-    block = account_block(
-        state.position, close, state.entry_value, atr14, state.bars_held, state.drawdown
-    )
-    return Observation(bar, block, state.position, state.bars_held)
+        return observe(self.config, self.bar, state, close, atr14)
 
 
 def _directed(price: Tensor | None, side: Tensor, unit: float, none: float) -> Tensor | None:

@@ -3,16 +3,22 @@
 Source: `docs/definitions.md`, "Views of the tape" and "The account block".
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grandmodel.core.types import ObservationSpec, Stretch
+from grandmodel.core.types import Observation, ObservationSpec, Stretch
+from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.state import AccountState
 from grandmodel.features.tape import Tape
 
 HELD_UNIT_BARS = 48.0
 HELD_LIMIT = 4.0
 DRAWDOWN_GAIN = 20.0
+DISTANCE_LIMIT = 10.0  # ATR
 
 
 def pooled_rows(values: Float[Tensor, "bar column"], bars: int) -> Float[Tensor, "bar pooled"]:
@@ -102,28 +108,64 @@ class MarketView:
         return self._modifiers.index_select(0, bar)
 
 
-def account_block(
-    position: Tensor,
-    close: Tensor,
-    entry_price: Tensor,
-    atr14: Tensor,
-    bars_held: Tensor,
-    drawdown: Tensor,
-) -> Float[Tensor, "env 4"]:
-    """Return position, unrealised P&L in ATR(14), min(4, held / 48), min(1, 20 x drawdown).
+def observe(
+    config: EnvConfig, bar: Int[Tensor, " env"], state: AccountState, close: Tensor, atr14: Tensor
+) -> Observation:
+    """Return what the coming decision sees; arguments as of :class:`Standing`."""
+    standing = Standing(state, close, atr14, config.max_hold_bars)
+    return Observation(bar, standing.block(config.account), state.position, state.bars_held)
 
-    Args:
-        position: -1, 0 or 1, int64 [env].
-        close: price at which the account is marked, float64 [env]; it, `entry_price` and
-            `atr14` may all be multiplied by the same factor.
-        entry_price: fill price of the present position, float64 [env].
-        atr14: price units, 0 while unknown, float64 [env].
-        bars_held: bars over which the position was held, int64 [env].
-        drawdown: 1 - equity / peak, float64 [env].
+
+class Standing(NamedTuple):
+    """Where accounts stand at a close, and the values that agents see of it, each [env].
+
+    Source: `docs/definitions.md`, The account block.
     """
-    block = torch.empty(len(position), 4, dtype=torch.float32, device=position.device)
-    block[:, 0] = position
-    block[:, 1] = (position * (close - entry_price) / atr14).masked_fill_(atr14 <= 0.0, 0.0)
-    block[:, 2] = (bars_held / HELD_UNIT_BARS).clamp_max(HELD_LIMIT)
-    block[:, 3] = (drawdown * DRAWDOWN_GAIN).clamp_max(1.0)
-    return block
+
+    state: AccountState
+    close: Tensor  # float64 [env], price at which the account is marked; it, `atr14` and the
+    # state's values of a unit may all be multiplied by the same factor
+    atr14: Tensor  # float64 [env], price units, 0 while unknown
+    max_hold_bars: int  # a position held for so long is closed
+
+    def block(self, names: Sequence[str]) -> Float[Tensor, "env value"]:
+        """Return the values ``names`` (of `core.types.ACCOUNT_VALUES`) side by side."""
+        shape = len(self.close), len(names)
+        block = torch.empty(shape, dtype=torch.float32, device=self.close.device)
+        for place, name in enumerate(names):
+            block[:, place] = getattr(self, name)()
+        return block
+
+    def position(self) -> Tensor:
+        """Return -1, 0 or 1."""
+        return self.state.position
+
+    def unrealised_pnl_atr(self) -> Tensor:
+        """Return what the position gained since its fill, in ATR(14)."""
+        move = self.state.position * (self.close - self.state.entry_value) / self.atr14
+        return move.masked_fill_(self.atr14 <= 0.0, 0.0)
+
+    def bars_held(self) -> Tensor:
+        """Return min(4, bars held / 48)."""
+        return (self.state.bars_held / HELD_UNIT_BARS).clamp_max_(HELD_LIMIT)
+
+    def drawdown(self) -> Tensor:
+        """Return min(1, 20 x drawdown)."""
+        return (self.state.drawdown * DRAWDOWN_GAIN).clamp_max_(1.0)
+
+    def hold_share(self) -> Tensor:
+        """Return bars held as a share of `max_hold_bars`."""
+        return self.state.bars_held / self.max_hold_bars
+
+    def stop_distance_atr(self) -> Tensor:
+        """Return how far the close is from the stop, in ATR(14), 0 without one."""
+        return self._distance(self.state.position * self.close - self.state.stop)
+
+    def target_distance_atr(self) -> Tensor:
+        """Return how far the close is from the take profit, in ATR(14), 0 without one."""
+        return self._distance(self.state.take_profit - self.state.position * self.close)
+
+    def _distance(self, away: Tensor) -> Tensor:
+        none = (self.state.position == 0) | (self.atr14 <= 0.0) | ~torch.isfinite(away)
+        far = (away / self.atr14).masked_fill_(none, 0.0)
+        return far.clamp_(-DISTANCE_LIMIT, DISTANCE_LIMIT)

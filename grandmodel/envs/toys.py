@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from grandmodel.core.types import Observation, ObservationSpec, StepResult
-from grandmodel.envs.observation import account_block
+from grandmodel.core.types import ACCOUNT_BLOCK, Observation, ObservationSpec, StepResult
+from grandmodel.envs.observation import HELD_UNIT_BARS
 from grandmodel.envs.starts import RandomStarts
 from grandmodel.features.tape import Tape
 from grandmodel.market.instruments import Instrument
@@ -62,8 +62,8 @@ class ToyEnv:
 
     def observation(self) -> Observation:
         """Return what the coming decision sees."""
-        zero = torch.zeros(self.n_envs, dtype=torch.float64)
-        block = account_block(self._position, zero, zero, zero, self._held, zero)
+        block = torch.zeros(self.n_envs, len(ACCOUNT_BLOCK))
+        block[:, 0], block[:, 2] = self._position, self._held / HELD_UNIT_BARS
         return Observation(self.bar, block, self._position, self._held)
 
     def step(self, target: Tensor) -> StepResult:

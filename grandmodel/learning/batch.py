@@ -12,7 +12,7 @@ class Rows:
     """Decisions and what their losses compare to, one row each."""
 
     bar: Tensor  # int64 [row]
-    account: Tensor  # float32 [row, 4]
+    account: Tensor  # float32 [row, value]
     action: Tensor  # int64 [row], or [row, agent] where every agent acts
     log_prob: Tensor  # float32, as `action`, when collected
     executor: Tensor  # int64 [row]

@@ -78,7 +78,7 @@ class Seats:
         self,
         agent: int,
         bar: Int[Tensor, " row"],
-        account: Float[Tensor, "row 4"],
+        account: Float[Tensor, "row value"],
         masks: UInt8[Tensor, "row byte"] | None,
     ) -> Float[Tensor, "row 3"]:
         """Return one agent's log probabilities, with gradient."""
@@ -107,7 +107,7 @@ class Seats:
     def values(
         self,
         bar: Int[Tensor, " row"],
-        account: Float[Tensor, "row 4"],
+        account: Float[Tensor, "row value"],
         executor: Int[Tensor, " row"],
     ) -> Float[Tensor, " row *head"]:
         """Return the critic's values in normalised units, with gradient; of one head [row]."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 
 from grandmodel.core.checks import require, require_between, require_choice, require_distinct
+from grandmodel.core.types import ACCOUNT_BLOCK
 from grandmodel.decision.aggregation import ROLES
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.executor import EXECUTOR_KINDS
@@ -71,6 +72,8 @@ class AgentConfig:
     threshold: float | str = "calibrated"
     """Of a team that votes (`agent.execute=votes`): `calibrated`, or a score in [0, 1]."""
     max_hold_bars: int = 96
+    account: list[str] = field(default_factory=lambda: list(ACCOUNT_BLOCK))
+    """What every member sees of the account, of `core.types.ACCOUNT_VALUES`."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range, naming the key."""

@@ -7,6 +7,7 @@ once and shared. Source: `docs/definitions.md`, Networks.
 
 import math
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ def averaging_bins(bars: int, bins: int) -> list[tuple[int, int]]:
 class ConvTrunk(Trunk):
     """Columns x attention -> convolutions -> averages over parts of the window -> dense layers."""
 
+    mean: Tensor
     reads = "stretch"
     reads_apart = "sequence"
 
@@ -88,8 +90,7 @@ class ConvTrunk(Trunk):
     ) -> Float[Tensor, "batch width"]:
         """Return market features of windows that share rows, or of windows one by one."""
         averages = self._shared(window) if isinstance(window, Stretch) else self._apart(window)
-        first = self.layers[0]
-        assert isinstance(first, nn.Linear)
+        first = cast(nn.Linear, self.layers[0])
         # one matrix product each: joined, the rows would be copied and lie unaligned in memory
         of_averages, of_context = first.weight.tensor_split([self._averages_width], dim=1)
         x = F.linear(averages, of_averages) + F.linear(context, of_context, first.bias)

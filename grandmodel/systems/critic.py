@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from grandmodel.core.types import ACCOUNT_BLOCK, CLASS_NAMES, ObservationSpec
+from grandmodel.core.types import CLASS_NAMES, ObservationSpec
 from grandmodel.systems.config import CriticConfig
 from grandmodel.systems.init import VALUE_GAIN, ScaledLinear
 from grandmodel.systems.policy import mlp_layers
@@ -21,9 +21,9 @@ def union_spec(specs: Sequence[ObservationSpec]) -> ObservationSpec:
     """Return the spec that reads every column of ``specs`` once, in order of first use."""
     window = dict.fromkeys(column for spec in specs for column in spec.window)
     context = dict.fromkeys(column for spec in specs for column in spec.context)
-    return ObservationSpec(
-        "critic", tuple(window), tuple(context), (), max(spec.window_bars for spec in specs)
-    )
+    bars = max(spec.window_bars for spec in specs)
+    account = specs[0].account
+    return ObservationSpec("critic", tuple(window), tuple(context), (), bars, account)
 
 
 class ResidualBlock(nn.Module):
@@ -74,7 +74,7 @@ class Critic(nn.Module):
         self.spec = union_spec(specs)
         self.n_executors = n_executors
         self.sees_actions = config.sees == "state_action"
-        inputs = 2 * len(self.spec.window) + len(self.spec.context) + len(ACCOUNT_BLOCK)
+        inputs = 2 * len(self.spec.window) + len(self.spec.context) + len(self.spec.account)
         inputs += n_executors + (n_agents * len(CLASS_NAMES) if self.sees_actions else 0)
         widths = [inputs, *config.hidden]
         if config.kind == "residual":
@@ -88,7 +88,7 @@ class Critic(nn.Module):
         self,
         window: Float[Tensor, "batch pooled"],
         context: Float[Tensor, "batch context"],
-        account: Float[Tensor, "batch 4"],
+        account: Float[Tensor, "batch value"],
         executor_onehot: Float[Tensor, "batch executor"],
         action_probabilities: Float[Tensor, "batch agent 3"] | None = None,
     ) -> Float[Tensor, "batch head"]:
@@ -135,7 +135,7 @@ class OwnCritics(nn.Module):
         self,
         window: Float[Tensor, "batch pooled"],
         context: Float[Tensor, "batch context"],
-        account: Float[Tensor, "batch 4"],
+        account: Float[Tensor, "batch value"],
         executor_onehot: Float[Tensor, "batch executor"],
         action_probabilities: Float[Tensor, "batch agent 3"] | None = None,
     ) -> Float[Tensor, "batch 1"]:

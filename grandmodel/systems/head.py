@@ -55,10 +55,11 @@ class Head(nn.Module):
         layer_norm: bool,
         learn_temperature: bool,
         temperature: float = 1.0,
+        account: int = len(ACCOUNT_BLOCK),
     ) -> None:
         super().__init__()
         self.market = nn.Linear(trunk_width, hidden)
-        self.account = nn.Linear(len(ACCOUNT_BLOCK), hidden, bias=False)
+        self.account = nn.Linear(account, hidden, bias=False)
         self.norm = nn.LayerNorm(hidden) if layer_norm else nn.Identity()
         self.out = nn.Linear(hidden, len(CLASS_NAMES))
         started = torch.full((1,), temperature)
@@ -70,7 +71,7 @@ class Head(nn.Module):
     def forward(
         self,
         embedding: Float[Tensor, "batch hidden"],
-        account: Float[Tensor, "batch 4"],
+        account: Float[Tensor, "batch value"],
         dropout: Float[Tensor, "batch hidden"] | None = None,
     ) -> Float[Tensor, "batch 3"]:
         """Return logits after temperature.
@@ -111,7 +112,7 @@ class HeadStack:
     def __call__(
         self,
         embeddings: Float[Tensor, "batch agent hidden"],
-        account: Float[Tensor, "batch 4"],
+        account: Float[Tensor, "batch value"],
         dropout: Float[Tensor, "batch agent hidden"] | None = None,
     ) -> Float[Tensor, "batch agent 3"]:
         """Return every agent's logits after temperature, before the modifiers."""

@@ -54,6 +54,7 @@ class Policy(nn.Module):
             layer_norm=layer_norm,
             learn_temperature=learn_temperature,
             temperature=temperature,
+            account=len(spec.account),
         )
         self.modifiers = Modifiers(modifiers)
 
@@ -79,7 +80,7 @@ class Policy(nn.Module):
     def logits(
         self,
         embedding: Float[Tensor, "batch embedding"],
-        account: Float[Tensor, "batch 4"],
+        account: Float[Tensor, "batch value"],
         modifiers: Float[Tensor, "batch modifier"] | None = None,
         dropout: Float[Tensor, "batch embedding"] | None = None,
     ) -> Float[Tensor, "batch 3"]:

@@ -128,7 +128,7 @@ class Team(nn.Module):
     def logits_all(
         self,
         embeddings: Sequence[Tensor] | Float[Tensor, "batch agent embedding"],
-        account: Float[Tensor, "batch 4"],
+        account: Float[Tensor, "batch value"],
         modifiers: Sequence[Tensor] | Adjustment | None,
         dropout: Float[Tensor, "batch agent embedding"] | None = None,
         heads: HeadStack | None = None,
@@ -155,7 +155,11 @@ class Team(nn.Module):
 
 
 def member_spec(
-    name: str, member: MemberConfig, network: NetworkConfig, context: Sequence[str]
+    name: str,
+    member: MemberConfig,
+    network: NetworkConfig,
+    context: Sequence[str],
+    account: Sequence[str],
 ) -> ObservationSpec:
     """Return what member ``name`` sees, by column name."""
     inputs = member.inputs
@@ -170,7 +174,8 @@ def member_spec(
         require(inputs.count(column) == 1, f"{key} must name each column once, was {column} twice")
     shown = tuple(dict.fromkeys([*context, *member.context]))
     adjusted = modifier_columns(member.modifiers)
-    return ObservationSpec(name, tuple(inputs), shown, adjusted, member.window_bars)
+    bars = member.window_bars
+    return ObservationSpec(name, tuple(inputs), shown, adjusted, bars, tuple(account))
 
 
 def build_team(
@@ -197,7 +202,10 @@ def build_team(
     names = agent.active_names
     require(len(names) > 0, "agent.members must name at least one agent, was empty")
     configs = [agent.members[name] for name in names]
-    specs = [member_spec(n, m, network, context) for n, m in zip(names, configs, strict=True)]
+    specs = [
+        member_spec(name, member, network, context, agent.account)
+        for name, member in zip(names, configs, strict=True)
+    ]
     with torch.random.fork_rng(devices=[]):
         policies = [
             _build_policy(spec, member, network)

@@ -268,7 +268,7 @@ def _team(config: TrainConfig) -> tuple[tuple[ObservationSpec, ...], tuple[float
     agent = with_leak(config)
     members = [agent.members[name] for name in agent.active_names]
     specs = tuple(
-        member_spec(name, member, config.network, team_context(agent))
+        member_spec(name, member, config.network, team_context(agent), agent.account)
         for name, member in zip(agent.active_names, members, strict=True)
     )
     shares = initial_shares(agent.active_names, [member.initial_weight for member in members])

@@ -63,7 +63,9 @@ def read_columns(config: TrainConfig) -> tuple[str, ...]:
     agent = with_leak(config)
     found: list[str] = []
     for name in agent.active_names:
-        spec = member_spec(name, agent.members[name], config.network, team_context(agent))
+        spec = member_spec(
+            name, agent.members[name], config.network, team_context(agent), agent.account
+        )
         found += [*spec.window, *spec.context, *spec.modifiers]
     return tuple(dict.fromkeys(found))
 

@@ -4,8 +4,11 @@ import pytest
 import torch
 from env_worlds import doubles, random_tape
 
-from grandmodel.core.types import ObservationSpec
-from grandmodel.envs.observation import MarketView, account_block, pooled_rows
+from grandmodel.core.checks import UserError
+from grandmodel.core.types import ACCOUNT_BLOCK, ACCOUNT_VALUES, ObservationSpec
+from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.observation import MarketView, Standing, pooled_rows
+from grandmodel.envs.state import AccountState
 
 COLUMNS = ("momentum_20", "raw_volatility_30")
 SPEC = ObservationSpec("a", COLUMNS, ("synergy_direction",), ("raw_volatility_30",))
@@ -52,17 +55,52 @@ def test_a_view_refuses_what_it_does_not_know():
         MarketView(tape, SPEC).window(torch.tensor([50]), "other")
 
 
-def test_account_block_by_hand():
-    block = account_block(
-        torch.tensor([1, -1, 1, 0]),
-        doubles([103.0, 103.0, 103.0, 103.0]),
-        doubles([100.0, 100.0, 100.0, 100.0]),
-        doubles([2.0, 2.0, 0.0, 2.0]),
-        torch.tensor([12, 480, 48, 0]),
-        doubles([0.0, 0.01, 0.2, 0.025]),
+def standing(position, entry, atr14, held, drawdown, stop, target):
+    none = torch.zeros(len(position), dtype=torch.float64)
+    state = AccountState(
+        cash=none,
+        quantity=none,
+        entry_value=doubles(entry),
+        session_equity=none,
+        equity=none,
+        drawdown=doubles(drawdown),
+        position=torch.tensor(position),
+        bars_held=torch.tensor(held),
+        stop=doubles(stop),
+        take_profit=doubles(target),
     )
-    want = [[1, 1.5, 0.25, 0], [-1, -1.5, 4, 0.2], [1, 0, 1, 1], [0, 0, 0, 0.5]]
-    assert torch.equal(block, torch.tensor(want, dtype=torch.float32))
+    return Standing(state, torch.full_like(none, 103.0), doubles(atr14), 96)
+
+
+def test_account_block_by_hand():
+    inf, held = float("inf"), [12, 480, 48, 0, 24]
+    seen = standing(
+        [1, -1, 1, 0, 1],
+        [100.0] * 5,
+        [2.0, 2.0, 0.0, 2.0, 2.0],
+        held,
+        [0.0, 0.01, 0.2, 0.025, 0.0],
+        stop=[98.0, -104.0, 98.0, 98.0, -inf],  # value x side
+        target=[106.0, -97.0, 106.0, 106.0, 203.0],
+    )
+    want = [[1, 1.5, 0.25, 0], [-1, -1.5, 4, 0.2], [1, 0, 1, 1], [0, 0, 0, 0.5], [1, 1.5, 0.5, 0]]
+    assert torch.equal(seen.block(ACCOUNT_BLOCK), torch.tensor(want, dtype=torch.float32))
+    want = [[0.125, 2.5, 1.5], [5, 0.5, 3], [0.5, 0, 0], [0, 0, 0], [0.25, 0, 10]]
+    found = seen.block(["hold_share", "stop_distance_atr", "target_distance_atr"])
+    assert torch.equal(found, torch.tensor(want, dtype=torch.float32))
+
+
+def test_every_value_of_an_account_can_be_seen_alone():
+    seen = standing([1], [100.0], [2.0], [12], [0.0], [98.0], [106.0])
+    joined = seen.block(ACCOUNT_VALUES)
+    for place, name in enumerate(ACCOUNT_VALUES):
+        assert torch.equal(seen.block([name])[:, 0], joined[:, place])
+
+
+@pytest.mark.parametrize("names", [["pnl"], ["position", "position"]])
+def test_an_unknown_value_of_the_account_is_refused(names):
+    with pytest.raises(UserError, match=r"env\.account"):
+        EnvConfig(account=names)
 
 
 def test_a_stretch_holds_every_row_of_its_windows_once():
