@@ -164,7 +164,7 @@ def rules_of(tape, config, sd_floor: float = 0.0, cost_scale: float = 1.0) -> Ru
         vol_target=decimal(config.vol_target),
         sd_floor=decimal(sd_floor),
         bars_per_year=Decimal(1) if per_year is None else bars_per_year(tape, per_year),
-        edge=config.edge or instrument.edge,
+        edge=config.edge or instrument.edge or config.default_edge,
         max_hold=config.max_hold_bars,
         long_only=instrument.long_only,
         entry=config.entry,

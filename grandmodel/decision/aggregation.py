@@ -5,7 +5,7 @@ Source: `docs/definitions.md`, The tactical vote.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,6 +24,7 @@ SYNERGY_WEIGHTS = (
     (0.35, 0.35, 0.30),  # TYPE_4
 )
 AGAINST_SYNERGY_FACTOR = 0.7
+DECIDE_ON = ("every_bar", "synergy")
 LITERAL_THRESHOLD = 0.65
 FULL_CONFIDENCE, LARGEST_SHARE = 0.8, 1.25
 ROUNDING = 1e-9  # votes whose weighted sum is closer to zero cancel out
@@ -56,6 +57,15 @@ class Tally:
     direction: Int[Tensor, " batch"]  # of the votes, 0 where they name none
     score: Float[Tensor, " batch"]  # in [0, 1], 0 without a direction
     rule: Int[Tensor, " batch"]  # what it ended in, grandmodel.decision.rules.Rule
+
+    def only(self, where: Bool[Tensor, " batch"], position: Int[Tensor, " batch"]) -> "Tally":
+        """Return the tally where decisions are taken at all; elsewhere the position stays."""
+        return replace(
+            self,
+            target=torch.where(where, self.target, position),
+            at_market=self.at_market & where,
+            rule=torch.where(where, self.rule, int(Rule.VOTED_NO_EVENT)),
+        )
 
 
 class Aggregation:

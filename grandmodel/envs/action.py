@@ -17,14 +17,18 @@ LONG_BREAK_HOURS = 24.0
 
 
 def session_edge(config: EnvConfig, tape: Tape) -> str:
-    """Return `carry` or `flat`: the setting, else what the instrument asks for.
+    """Return `carry` or `flat`: the setting, else what the instrument asks for, else the default.
 
     Raises:
         UserError: `flat` where nobody knows when sessions end.
     """
     instrument = tape.instrument
-    edge = config.edge if config.edge is not None else instrument.edge
-    key = "instrument.edge" if config.edge is None else "env.edge"
+    said = {
+        "env.edge": config.edge,
+        "instrument.edge": instrument.edge,
+        "env.default_edge": config.default_edge,
+    }
+    key, edge = next((key, edge) for key, edge in said.items() if edge is not None)
     require(
         edge != "flat" or known_hours(instrument.calendar),
         f"{key}=flat sends positions away before a session ends, which instrument.calendar="

@@ -41,6 +41,7 @@ class EnvConfig:
     contracts: float = 1.0  # contracts per unit of position, read by size=contracts
     vol_target: float = 0.10  # volatility aimed at, a year, read by size=vol_target
     edge: str | None = None  # carry | flat; None: as the instrument says
+    default_edge: str = "carry"  # of instruments that leave it to the team
     entry: str = "market"  # market | limit: at the close of the decision, for one bar
     stop_atr: float | None = None  # stop at so many ATR(14) from that close; None: none
     target_atr: float | None = None  # take profit, likewise
@@ -62,6 +63,7 @@ class EnvConfig:
         require_between("env.vol_target", self.vol_target, 0.0, 10.0)
         if self.edge is not None:
             require_choice("env.edge", self.edge, EDGES)
+        require_choice("env.default_edge", self.default_edge, EDGES)
         self._check_execution()
         require_distinct("env.account", self.account)
         for name in self.account:

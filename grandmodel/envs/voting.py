@@ -14,13 +14,13 @@ from grandmodel.core.types import Observation
 from grandmodel.decision.aggregation import Aggregation, Roles, Tally, VoteContext, quantity
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Orders
-from grandmodel.features.latched import LATCHED
+from grandmodel.features.latched import AGE_BARS, LATCHED
 from grandmodel.features.tape import Tape
 
 MOMENTUM = "price_momentum_5"
 BASE_CONTRACTS = 10.0  # at a confidence of 0.8: the unit of `env.size`
 TYPES = LATCHED[:4]
-DIRECTION = "synergy_direction"
+DIRECTION, AGE = "synergy_direction", "synergy_age"
 
 
 class VotedOrders:
@@ -31,15 +31,21 @@ class VotedOrders:
         config: distances of stop and target, in ATR(14) from the decision's close.
         roles: what each agent votes on.
         aggregation: counts the votes; in its training form every order has the size of the unit.
+        decide_on: `every_bar`, or `synergy`: only at the close at which a synergy is complete.
 
     Raises:
         UserError: the tape lacks a column that votes are counted by.
     """
 
     def __init__(
-        self, tape: Tape, config: EnvConfig, roles: Sequence[str], aggregation: Aggregation
+        self,
+        tape: Tape,
+        config: EnvConfig,
+        roles: Sequence[str],
+        aggregation: Aggregation,
+        decide_on: str = "every_bar",
     ) -> None:
-        for name in (MOMENTUM, DIRECTION, *TYPES):
+        for name in (MOMENTUM, *LATCHED):
             require(
                 name in tape.columns,
                 f"a voting team needs the column {name}, which these bars do not have: "
@@ -51,6 +57,8 @@ class VotedOrders:
         self._type = (types.argmax(dim=1) + 1) * (types.amax(dim=1) > 0.0)
         self._toward = tape.column(DIRECTION).sign().long()
         self._sign = tape.column(MOMENTUM).sign().long()
+        complete = (self._type > 0) & (tape.column(AGE) * AGE_BARS < 1.0)
+        self._decides = complete if decide_on == "synergy" else None
 
     @property
     def facts(self) -> Int[Tensor, "bar 3"]:
@@ -66,7 +74,8 @@ class VotedOrders:
     ) -> Tally:
         """Count the votes cast at the closes of rows `bar`."""
         context = VoteContext(self._sign[bar], self._type[bar], self._toward[bar], position)
-        return self.aggregation(*self._roles(votes, probabilities), context)
+        tally = self.aggregation(*self._roles(votes, probabilities), context)
+        return tally if self._decides is None else tally.only(self._decides[bar], position)
 
     def orders(self, tally: Tally, bar: Int[Tensor, " env"]) -> Orders:
         """Return the orders of counted votes: limit orders rest at the close of the decision."""

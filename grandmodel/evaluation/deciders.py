@@ -96,7 +96,7 @@ class VotesDecider:
     Args:
         tape: what votes are about.
         config: distances of stops and targets.
-        team: its roles.
+        team: its roles, and when it decides.
         groups: the thresholds.
     """
 
@@ -104,7 +104,8 @@ class VotesDecider:
         self, tape: Tape, config: EnvConfig, team: Team, groups: tuple[RuleGroup, ...]
     ) -> None:
         threshold = torch.cat([group.gate for group in groups]).double()
-        self.voted = VotedOrders(tape, config, team.roles, Aggregation(threshold))
+        counted = Aggregation(threshold)
+        self.voted = VotedOrders(tape, config, team.roles, counted, team.decide_on)
 
     def __call__(self, logits: Float[Tensor, "env agent 3"], seen: Observation) -> Decided:
         """Return orders, scores and rules of all environments."""

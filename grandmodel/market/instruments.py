@@ -60,7 +60,7 @@ class Instrument:
     calendar: str = "days"
     timezone: str = "UTC"  # of the exchange: hours, weekdays and days are counted in it
     long_only: bool = False
-    edge: str = "carry"  # carry | flat: what happens to positions at session edges
+    edge: str | None = None  # carry | flat: positions at session edges; None: the team decides
     volume: str = "traded"  # traded | ticks: what volume means where there is any
     sessions_per_year: float | None = None  # None: as the calendar has it
 
@@ -77,7 +77,8 @@ class Instrument:
             "instrument.timezone must be a zone such as America/New_York or UTC, was "
             f"{self.timezone}",
         )
-        require_choice("instrument.edge", self.edge, EDGES)
+        if self.edge is not None:
+            require_choice("instrument.edge", self.edge, EDGES)
         require_choice("instrument.volume", self.volume, VOLUMES)
         self._refuse_carry()
         for key in ("multiplier", "lot", "tick", "sessions_per_year"):

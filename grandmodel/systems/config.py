@@ -5,7 +5,7 @@ from math import isfinite
 
 from grandmodel.core.checks import require, require_between, require_choice, require_distinct
 from grandmodel.core.types import ACCOUNT_BLOCK
-from grandmodel.decision.aggregation import ROLES
+from grandmodel.decision.aggregation import DECIDE_ON, ROLES
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.executor import EXECUTOR_KINDS
 from grandmodel.decision.pool import POOL_MODES
@@ -71,6 +71,8 @@ class AgentConfig:
     """`calibrated`, or a probability in [0, 1]."""
     threshold: float | str = "calibrated"
     """Of a team that votes (`agent.execute=votes`): `calibrated`, or a score in [0, 1]."""
+    decide_on: str = "every_bar"
+    """When a team that votes decides: `every_bar`, or `synergy`: as one is complete."""
     max_hold_bars: int = 96
     account: list[str] = field(default_factory=lambda: list(ACCOUNT_BLOCK))
     """What every member sees of the account, of `core.types.ACCOUNT_VALUES`."""
@@ -81,6 +83,11 @@ class AgentConfig:
         require_choice("agent.ensemble_learn", self.ensemble_learn, ENSEMBLE_KINDS)
         require_choice("agent.pool", self.pool, POOL_MODES)
         require_choice("agent.execute", self.execute, (*EXECUTION_RULES, VOTES))
+        require_choice("agent.decide_on", self.decide_on, DECIDE_ON)
+        require(
+            self.decide_on == "every_bar" or self.voting,
+            f"agent.decide_on={self.decide_on} is for teams that vote (agent.execute=votes)",
+        )
         for key in ("gate", "threshold"):
             value = getattr(self, key)
             if isinstance(value, str):

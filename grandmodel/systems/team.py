@@ -45,8 +45,19 @@ class Team(nn.Module):
         pool: str = "log",
         dropout_rate: float = 0.0,
         roles: Sequence[str] = (),
+        decide_on: str = "every_bar",
     ) -> None:
-        """Join the parts; ``pool`` is how members are pooled, ``roles`` what they vote on if so."""
+        """Join the parts.
+
+        Args:
+            policies: the members.
+            critic: of all of them.
+            pool_weights: of the members.
+            pool: how members are pooled.
+            dropout_rate: of the heads.
+            roles: what members vote on, if they do.
+            decide_on: when a team that votes decides.
+        """
         super().__init__()
         self.names = tuple(policy.spec.agent for policy in policies)
         self.members = nn.ModuleDict({policy.spec.agent: policy for policy in policies})
@@ -55,6 +66,7 @@ class Team(nn.Module):
         self.pool = pool
         self.dropout_rate = dropout_rate
         self.roles = tuple(roles)
+        self.decide_on = decide_on
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -215,7 +227,7 @@ def build_team(
         shares = initial_shares(names, [member.initial_weight for member in configs])
         weights = PoolWeights(agent.ensemble_learn, shares)
         roles = [str(member.votes) for member in configs] if agent.voting else []
-        team = Team(policies, value, weights, agent.pool, network.dropout, roles)
+        team = Team(policies, value, weights, agent.pool, network.dropout, roles, agent.decide_on)
     initialise(team, generator)
     return team
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from omegaconf import DictConfig
 from rich.console import Console
 
+from grandmodel.envs.action import session_edge
 from grandmodel.evaluation.execution import JudgeRule, rules_beside
 from grandmodel.evaluation.judge import Judge
 from grandmodel.evaluation.judgement import Judgement
@@ -147,7 +148,7 @@ class Judging:
         found = {name: self._measure(it.track) for name, it in self.rivals.references.items()}
         facts: dict[str, Any] = {
             "test_openings": 0,  # known when the ledger's line is written
-            "edge": self.config.env.edge or self.stage.dataset.instrument.edge,
+            "edge": session_edge(self.config.env, self.stage.tape),
             "gate": self.subject.gate,
             "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
             "beside": {name: measured.scalars for name, measured in self.beside.items()},

@@ -154,7 +154,8 @@ def _voted(config: TrainConfig, stage: Stage, team: Team) -> VotedOrders | None:
     """Return how the votes of a team become orders in training; None: it does not vote."""
     if not team.roles:
         return None
-    return VotedOrders(stage.tape, config.env, team.roles, Aggregation(training=True))
+    counted, when = Aggregation(training=True), config.agent.decide_on
+    return VotedOrders(stage.tape, config.env, team.roles, counted, when)
 
 
 def rollout_votes(config: TrainConfig, stage: Stage, team: Team) -> RolloutVotes:

@@ -11,10 +11,11 @@ from grandmodel.core.types import Observation
 from grandmodel.decision.aggregation import ROLES, Aggregation
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
-from grandmodel.envs.voting import DIRECTION, MOMENTUM, TYPES, VotedOrders
+from grandmodel.envs.voting import AGE, DIRECTION, MOMENTUM, TYPES, VotedOrders
+from grandmodel.features.latched import LATCHED
 
 CONFIG = EnvConfig(stop_atr=2.0, target_atr=3.0)
-COLUMNS = (MOMENTUM, DIRECTION, *TYPES)
+COLUMNS = (MOMENTUM, DIRECTION, *TYPES, *LATCHED[5:])
 
 
 def tape_of(*rows):
@@ -84,6 +85,20 @@ def test_synergies_and_momentum_come_from_the_bar():
         Rule.VOTED_LIMIT,
         Rule.VOTED_BELOW_THRESHOLD,
     ]
+
+
+def test_a_team_may_decide_where_a_synergy_is_complete_and_nowhere_else():
+    tape = tape_of((0.3, 1, 2), (0.3, 1, 2), (0.3, 0, 0))
+    tape.features[1, COLUMNS.index(AGE)] = 0.1  # one bar old
+    counted = Aggregation(training=True)
+    votes = torch.tensor([[2, 2, 2]]).expand(3, -1)
+    bar, held = torch.arange(3), torch.tensor([0, -1, 0])
+    always = VotedOrders(tape, CONFIG, ROLES, counted).tally(votes, None, bar, held)
+    assert always.target.tolist() == [1, 1, 1]
+    found = VotedOrders(tape, CONFIG, ROLES, counted, "synergy").tally(votes, None, bar, held)
+    assert found.target.tolist() == [1, -1, 0]
+    assert found.rule.tolist() == [Rule.VOTED_MARKET, Rule.VOTED_NO_EVENT, Rule.VOTED_NO_EVENT]
+    assert found.at_market.tolist() == [True, False, False]
 
 
 def test_bars_without_the_columns_are_refused():
