@@ -64,7 +64,7 @@ class Tally:
             self,
             target=torch.where(where, self.target, position),
             at_market=self.at_market & where,
-            rule=torch.where(where, self.rule, int(Rule.VOTED_NO_EVENT)),
+            rule=torch.where(where, self.rule, int(Rule.NO_SYNERGY)),
         )
 
 

@@ -36,7 +36,7 @@ class Rule(IntEnum):
     VOTED_WAIT = 27
     VOTED_BELOW_THRESHOLD = 28
     VOTED_AGAINST_SYNERGY = 29
-    VOTED_NO_EVENT = 30
+    NO_SYNERGY = 30
 
 
 RULE_NAMES: tuple[str, ...] = tuple(rule.name.lower() for rule in Rule)
@@ -71,6 +71,6 @@ RULE_TEXTS: dict[Rule, str] = {
     Rule.VOTED_LEFT: "the votes turned against the position, an entry the other way was refused",
     Rule.VOTED_WAIT: "the entry agent waits",
     Rule.VOTED_BELOW_THRESHOLD: "the score does not exceed the threshold",
-    Rule.VOTED_NO_EVENT: "no synergy was completed, the team does not decide",
     Rule.VOTED_AGAINST_SYNERGY: "the score would pass, but not against the synergy's direction",
+    Rule.NO_SYNERGY: "no synergy was completed, the team does not decide",
 }

@@ -18,7 +18,7 @@ from grandmodel.envs.peak import Peak, RunningPeak, WindowPeak
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.simulator import Account
 from grandmodel.envs.starts import StartPolicy
-from grandmodel.envs.state import AccountState, AccountTerms, Legs
+from grandmodel.envs.state import AccountTerms, Legs
 from grandmodel.envs.table import StepTable
 from grandmodel.features.tape import Tape
 

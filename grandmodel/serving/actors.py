@@ -37,6 +37,7 @@ class Actors:
         first = () if self._stacked is None else self._stacked.context
         named = [name for spec in team.specs for name in (*spec.context, *spec.modifiers)]
         self.context = tuple(dict.fromkeys([*first, *named]))
+        self.account = team.specs[0].account
         self._joint = len(first)  # the stack's own context comes first
         self._columns = [[columns.index(name) for name in spec.window] for spec in team.specs]
         self._contexts = [self._places(spec.context) for spec in team.specs]

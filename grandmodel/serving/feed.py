@@ -9,12 +9,15 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import torch
 
 from grandmodel.core.checks import UserError, require
 from grandmodel.core.clock import HOUR_NS, MINUTE_NS
-from grandmodel.core.types import ACCOUNT_BLOCK
-from grandmodel.envs.observation import account_block
+from grandmodel.envs.observation import (
+    DISTANCE_LIMIT,
+    DRAWDOWN_GAIN,
+    HELD_LIMIT,
+    HELD_UNIT_BARS,
+)
 from grandmodel.features.arrays import bar_arrays
 from grandmodel.features.config import FAST_MINUTES, FeatureConfig
 from grandmodel.features.inputs import Bar
@@ -40,6 +43,8 @@ class Holding:
     entry_price: float = 0.0  # price units, of the fill; any while flat
     bars_held: int = 0  # five-minute bars since the entry, its own included; 0 while flat
     drawdown: float = 0.0  # 1 - equity / its peak over the last `env.episode_bars` bars
+    stop: float | None = None  # price units; None: none
+    take_profit: float | None = None  # likewise
 
 
 class TacticalFeed:
@@ -49,13 +54,18 @@ class TacticalFeed:
         config: features as in the team's training.
         instrument: whose tick and time zone count.
         volume_kind: ``traded``, ``ticks`` or ``none``.
+        max_hold_bars: as in the team's training.
     """
 
     def __init__(
-        self, config: FeatureConfig, instrument: Instrument, volume_kind: str = "traded"
+        self,
+        config: FeatureConfig,
+        instrument: Instrument,
+        volume_kind: str = "traded",
+        max_hold_bars: int = 78,
     ) -> None:
         self.instrument = instrument
-        self.holding = Holding()
+        self.holding, self._hold = Holding(), max_hold_bars
         self._zone = ZoneInfo(instrument.timezone)
         self._stream = TacticalStream(config, instrument.tick or 0.0, volume_kind)
         self._window = [self._stream.columns.index(name) for name in MATRIX_5]
@@ -129,7 +139,7 @@ class TacticalFeed:
         return Snapshot(
             matrix=self._matrix.copy(),
             context=row.scaled,
-            account=_account(self.holding, bar.close, row.raw["atr_14"]),
+            account=_account(self.holding, bar.close, row.raw["atr_14"], self._hold),
             close=bar.close,
             atr_14=row.raw["atr_14"],
             closed_at=_time(bar.open_time_ns) + timedelta(minutes=FAST_MINUTES),
@@ -171,21 +181,26 @@ def _event(synergy: Synergy, close: float, row: StreamRow) -> SynergyEvent:
     )
 
 
-def _account(holding: Holding, close: float, atr_14: float) -> dict[str, float]:
-    """Return what agents are shown of the account, by name, as in training."""
-    numbers = np.array([close, holding.entry_price, atr_14, holding.drawdown])
-    close_, entry, atr, drawdown = torch.from_numpy(numbers).split(1)
-    whole = torch.from_numpy(np.array([holding.position, holding.bars_held]))
-    with torch.inference_mode():
-        block = account_block(
-            position=whole[:1],
-            close=close_,
-            entry_price=entry,
-            atr14=atr,
-            bars_held=whole[1:],
-            drawdown=drawdown,
-        )
-    return dict(zip(ACCOUNT_BLOCK, block[0].tolist(), strict=True))
+def _account(holding: Holding, close: float, atr_14: float, hold: int) -> dict[str, float]:
+    """Return all that agents may be shown of the account, by name: `envs.observation.Standing`."""
+    side, known = holding.position, atr_14 > 0.0
+
+    def away(price: float | None, toward: int) -> float:
+        if not (side and known) or price is None:
+            return 0.0
+        far = toward * side * (price - close) / atr_14
+        return min(max(far, -DISTANCE_LIMIT), DISTANCE_LIMIT)
+
+    gained = side * (close - holding.entry_price) / atr_14 if known else 0.0
+    return {
+        "position": float(side),
+        "unrealised_pnl_atr": gained,
+        "bars_held": min(holding.bars_held / HELD_UNIT_BARS, HELD_LIMIT),
+        "drawdown": min(holding.drawdown * DRAWDOWN_GAIN, 1.0),
+        "hold_share": holding.bars_held / hold,
+        "stop_distance_atr": away(holding.stop, -1),
+        "target_distance_atr": away(holding.take_profit, 1),
+    }
 
 
 def _time(time_ns: int) -> datetime:

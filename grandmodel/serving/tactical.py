@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from grandmodel.core.checks import require, require_between
-from grandmodel.core.types import ACCOUNT_BLOCK
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.decision.single_vote import Counted, SingleVote, VoteFacts, contracts
 from grandmodel.envs.voting import BASE_CONTRACTS, MOMENTUM
@@ -115,7 +114,7 @@ class TacticalController:
         Raises:
             RefusedInputError: the snapshot lacks a context or account value, or it is no number.
         """
-        account = values_of("account", seen.account, ACCOUNT_BLOCK)
+        account = values_of("account", seen.account, self.actors.account)
         context = values_of("context", seen.context, self.actors.context)
         return self.actors(
             np.ascontiguousarray(seen.matrix, np.float32),

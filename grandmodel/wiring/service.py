@@ -70,7 +70,7 @@ def tactical_service(
     instrument = choose_instrument(config.instrument, config.data.path)
     if past is not None:
         instrument, volume_kind = past.instrument, past.volume_kind
-    feed = TacticalFeed(config.features, instrument, volume_kind)
+    feed = TacticalFeed(config.features, instrument, volume_kind, config.env.max_hold_bars)
     if past is not None:
         feed.follow(past)
     controller = _controller(config, command.source, feed, base_contracts, risk_multiplier)

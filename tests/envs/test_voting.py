@@ -97,7 +97,7 @@ def test_a_team_may_decide_where_a_synergy_is_complete_and_nowhere_else():
     assert always.target.tolist() == [1, 1, 1]
     found = VotedOrders(tape, CONFIG, ROLES, counted, "synergy").tally(votes, None, bar, held)
     assert found.target.tolist() == [1, -1, 0]
-    assert found.rule.tolist() == [Rule.VOTED_MARKET, Rule.VOTED_NO_EVENT, Rule.VOTED_NO_EVENT]
+    assert found.rule.tolist() == [Rule.VOTED_MARKET, Rule.NO_SYNERGY, Rule.NO_SYNERGY]
     assert found.at_market.tolist() == [True, False, False]
 
 

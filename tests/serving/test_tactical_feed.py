@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+import torch
 from service_teams import service
 
 from grandmodel.core.checks import UserError
-from grandmodel.core.types import ACCOUNT_BLOCK
+from grandmodel.core.types import ACCOUNT_VALUES
+from grandmodel.envs.observation import Standing
+from grandmodel.envs.state import AccountState
 from grandmodel.features.arrays import path_arrays
 from grandmodel.features.config import FeatureConfig
 from grandmodel.features.tactical import MATRIX_5
@@ -101,13 +104,24 @@ def test_the_account_is_told_as_in_training(bars):
     feed = TacticalFeed(CONFIG, NEW_YORK)
     feed.follow(bars.slice(0, 4_000))
     seen = feed.snapshot()
-    assert [seen.account[name] for name in ACCOUNT_BLOCK[:4]] == [0.0] * 4
-    feed.holding = Holding(-1, entry_price=seen.close + seen.atr_14, bars_held=12, drawdown=0.01)
+    assert seen.account == dict.fromkeys(ACCOUNT_VALUES, 0.0)
+    close, atr = seen.close, seen.atr_14
+    feed.holding = Holding(-1, close + atr, 12, 0.01, stop=close + 3 * atr, take_profit=close - atr)
     account = feed.snapshot().account
-    assert account["position"] == -1.0
-    assert account["unrealised_pnl_atr"] == pytest.approx(1.0, abs=1e-6)
-    assert account["bars_held"] > 0.0
-    assert account["drawdown"] == pytest.approx(0.2)
+    of = {name: torch.tensor([value], dtype=torch.float64) for name, value in account.items()}
+    state = AccountState(
+        **dict.fromkeys(("cash", "quantity", "session_equity", "equity"), of["position"]),
+        entry_value=torch.tensor([close + atr], dtype=torch.float64),
+        drawdown=torch.tensor([0.01], dtype=torch.float64),
+        position=torch.tensor([-1]),
+        bars_held=torch.tensor([12]),
+        stop=torch.tensor([-(close + 3 * atr)], dtype=torch.float64),
+        take_profit=torch.tensor([-(close - atr)], dtype=torch.float64),
+    )
+    prices = (torch.tensor([price], dtype=torch.float64) for price in (close, atr))
+    wanted = Standing(state, *prices, 78).block(list(account))[0]
+    assert list(account.values()) == pytest.approx(wanted.tolist(), abs=1e-6)
+    assert account["target_distance_atr"] == pytest.approx(1.0, abs=1e-6)
     assert feed.snapshot().position == -1
 
 
