@@ -71,7 +71,7 @@ class MarketView:
         Args:
             bar: tape rows.
             reads: `pooled`: float32 [batch, 2 W], mean over the window then its last row;
-                `sequence`: float32 [batch, window_bars, W], oldest first;
+                `sequence`: float32 [batch, window_bars, W], oldest first, zero before the first;
                 `stretch`: the rows of all windows, each once, and where each window ends.
 
         Raises:
@@ -83,7 +83,8 @@ class MarketView:
             return self._stretch(bar)
         if reads != "sequence":
             raise ValueError(f"reads must be pooled or sequence, was {reads}")
-        return self._window[(bar[:, None] + self._ages).clamp_min(0)]
+        rows = bar[:, None] + self._ages
+        return self._window[rows.clamp_min(0)] * (rows >= 0)[..., None]
 
     def _stretch(self, bar: Int[Tensor, " batch"]) -> Stretch:
         """Return the rows of all windows, every row once, in order.

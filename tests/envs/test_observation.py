@@ -103,6 +103,17 @@ def test_an_unknown_value_of_the_account_is_refused(names):
         EnvConfig(account=names)
 
 
+def test_all_ways_to_read_a_window_are_zero_before_the_first_row():
+    view = MarketView(random_tape(400), SPEC)
+    bar = torch.tensor([9])
+    values, last = view.window(bar, "stretch")
+    windows = view.window(bar, "sequence")
+    assert torch.equal(values[last[0] - SPEC.window_bars + 1 : last[0] + 1], windows[0])
+    assert not windows[0, :-10].any()
+    mean = view.window(bar)[:, : len(COLUMNS)]
+    torch.testing.assert_close(windows.mean(dim=1), mean)
+
+
 def test_a_stretch_holds_every_row_of_its_windows_once():
     view = MarketView(random_tape(400), SPEC)
     bar = torch.tensor([300, 120, 121, 299, 120])
