@@ -63,7 +63,8 @@ def draw(world: str, **keys: float) -> Dataset:
 
 def draw_market(world: str, seed: int, bars: int) -> ShownMarket:
     """Draw one path of a world; finer bars than half hours are joined."""
-    dataset = draw(world, seed=seed, train_bars=bars * DECISION_MINUTES // WORLDS[world].minutes)
+    minutes = WORLDS[world].minutes or DECISION_MINUTES
+    dataset = draw(world, seed=seed, train_bars=bars * DECISION_MINUTES // minutes)
     path = resample(dataset.paths[0].bars, DECISION_MINUTES)
     return ShownMarket(world, world_words(config_of(world).data), path, stylised(path))
 

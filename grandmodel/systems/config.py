@@ -56,6 +56,8 @@ class AgentConfig:
     """A team and how its votes become decisions (`agent.*`)."""
 
     name: str = "strategic"
+    world: str = "regimes"
+    """Synthetic market that `data=synthetic` draws for it."""
     members: dict[str, MemberConfig] = field(default_factory=dict)
     active: list[str] | None = None
     """Members that take part, in this order; all of them where not given."""

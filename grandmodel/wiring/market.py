@@ -182,7 +182,9 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
 
 def draw_dataset(config: MarketSections) -> Dataset:
     """Draw a synthetic market, with the stress that is asked for."""
-    return _stressed(make_dataset(config.data, SynergyWatch), config)
+    return _stressed(
+        make_dataset(config.data, SynergyWatch, minutes=config.features.minutes), config
+    )
 
 
 def _stressed(dataset: Dataset, config: MarketSections) -> Dataset:

@@ -115,3 +115,12 @@ def test_every_world_has_a_name_and_every_name_a_world():
             assert path.bars.minutes == WORLDS[name].minutes
             assert len(truth.drift_next) == len(path.bars)
             np.testing.assert_array_equal(path.bars.open[1:], path.bars.close[:-1])
+
+
+def test_worlds_without_a_clock_of_their_own_take_the_one_that_is_asked_for():
+    sizes = {"train_bars": 900, "validation_bars": 700, "test_bars": 700, "warmup_bars": 100}
+    for world, minutes in (("random_walk", 5), ("gbm", 5), ("regimes", 30)):
+        dataset = make_dataset(SyntheticConfig(world=world, **sizes), minutes=5)
+        assert dataset.minutes == minutes
+        steps = np.diff(dataset.paths[0].bars.open_time_ns)
+        assert steps.min() == minutes * 60_000_000_000

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from grandmodel.market.bars import Bars
-from grandmodel.market.dataset import Dataset, MarketPath, SynergyEvents
+from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath, SynergyEvents
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import Span
 from grandmodel.market.synthetic.config import SyntheticConfig
@@ -129,7 +129,12 @@ def _draw(
     return world.draw(config, bars, name, watch())
 
 
-def make_dataset(config: SyntheticConfig, watch: Callable[[], Watch] | None = None) -> Dataset:
+def make_dataset(
+    config: SyntheticConfig,
+    watch: Callable[[], Watch] | None = None,
+    *,
+    minutes: int = DECISION_MINUTES,
+) -> Dataset:
     """Draw the market that ``config`` describes; the same configuration gives the same bytes.
 
     Every path has random streams of its own, so changing the number or length of other paths
@@ -139,17 +144,19 @@ def make_dataset(config: SyntheticConfig, watch: Callable[[], Watch] | None = No
     Args:
         config: world and sizes.
         watch: makes what watches a path for synergies, for worlds that are drawn by them.
+        minutes: of a bar, in worlds that have no clock of their own.
 
     Source: `docs/definitions.md`, Synthetic markets.
     """
     world = WORLDS[config.world]
+    minutes = world.minutes or minutes
     paths, truth = [], []
     extra: dict[str, list[NDArray]] = {}
     splits: dict[str, list[Span]] = {"train": [], "validation": [], "test": []}
     first_day = 0
     for index, (split, name, bars) in enumerate(path_names(config)):
         drawn = _draw(config, bars, f"{config.world}/{name}", watch)
-        decided = _bars_of(drawn.prices, first_day, world.minutes, name, config)
+        decided = _bars_of(drawn.prices, first_day, minutes, name, config)
         finest = None
         if drawn.finest is not None:
             finest = _bars_of(drawn.finest, first_day, world.finest_minutes, name, config)
@@ -161,7 +168,7 @@ def make_dataset(config: SyntheticConfig, watch: Callable[[], Watch] | None = No
         for column, values in columns.items():
             extra.setdefault(column, []).append(values)
         splits[split].append(Span(path=index, start=config.warmup_bars, stop=bars))
-        first_day += trading_days(bars, world.minutes)
+        first_day += trading_days(bars, minutes)
     return Dataset(
         paths=tuple(paths),
         splits={split: tuple(spans) for split, spans in splits.items()},

@@ -71,7 +71,7 @@ class World:
     """
 
     draw: Callable[..., Drawn]
-    minutes: int = 30  # of a bar on the decision clock
+    minutes: int | None = 30  # of a bar on the decision clock; None: any, as it is asked for
     finest_minutes: int = 5  # of a finer bar, read where `Drawn.finest` is given
     about: str | Callable[[SyntheticConfig], str] = ""  # what it is, in one line
     watches: bool = False

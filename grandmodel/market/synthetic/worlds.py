@@ -31,11 +31,12 @@ WORLDS: dict[str, World] = {
     ),
     "random_walk": World(
         draw_regime_world,
+        minutes=None,
         about="normal moves without drift: nothing to learn",
     ),
-    "gbm": World(draw_gbm, about=about_gbm),
-    "garch": World(draw_garch, about=about_garch),
-    "jumps": World(draw_jumps, about=about_jumps),
+    "gbm": World(draw_gbm, minutes=None, about=about_gbm),
+    "garch": World(draw_garch, minutes=None, about=about_garch),
+    "jumps": World(draw_jumps, minutes=None, about=about_jumps),
     "synergies": World(
         draw_synergy_world,
         watches=True,
