@@ -30,8 +30,7 @@ _MLMI, _NWRQK, _FVG = range(3)
 _BARS_SEEN = 3  # in the slope's state, after the three numbers of `rolling_step`
 # order of the kinds in each type
 _ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 2, 0], [1, 0, 2]], np.int64)
-SIGNALS = ("mlmi", "nwrqk", "fvg")
-TYPE_SIGNALS = tuple(tuple(SIGNALS[kind] for kind in order) for order in _ORDERS.tolist())
+TYPE_SIGNALS = tuple(tuple(KINDS[kind] for kind in order) for order in _ORDERS.tolist())
 _NEVER = np.iinfo(np.int64).min
 _SINCE = 4  # in `found`: how long ago each kind was signalled, in ns
 _KEPT, _LAST_EMISSION = 3, 4  # in `times`, after the three kinds' own
@@ -220,8 +219,7 @@ class Synergies:
         """
         decision = np.searchsorted(decision_time_ns, self.time_ns, side="left")
         shown = decision < len(decision_time_ns)
-        confidence = np.zeros(len(decision_time_ns))
-        direction = np.zeros(len(decision_time_ns))
+        confidence, direction = np.zeros((2, len(decision_time_ns)))
         confidence[decision[shown]] = self.confidence[shown]
         direction[decision[shown]] = self.direction[shown]
         return {"synergy_confidence": confidence, "synergy_direction": direction}
@@ -229,8 +227,7 @@ class Synergies:
 
 def no_synergies() -> Synergies:
     """Return the empty table: what 30-minute bars alone can give."""
-    whole = np.zeros(0, np.int64)
-    none = np.zeros((0, len(KINDS)), np.int64)
+    whole, none = np.zeros(0, np.int64), np.zeros((0, len(KINDS)), np.int64)
     return Synergies(whole, whole, whole, np.zeros(0), np.zeros(0, np.bool_), none)
 
 
@@ -249,9 +246,8 @@ class SynergyDetector:
 
     def __init__(self, gates: str = "shipped") -> None:
         require_choice("features.synergy.gates", gates, GATES)
-        values = _GATE_VALUES[gates]
-        window = int(values[_WINDOW_MINUTES]) * MINUTE_NS
-        self._gates = values
+        self._gates = _GATE_VALUES[gates]
+        window = int(self._gates[_WINDOW_MINUTES]) * MINUTE_NS
         self._rules = (_ORDERS, window, COOLDOWN_NS, _NEVER)
         self._reset()
 
@@ -283,8 +279,7 @@ class SynergyDetector:
         )  # fmt: skip
         kind, direction = found[:, :2].astype(np.int64).T
         signal_ns = time_ns[:, None] - found[:, _SINCE:].astype(np.int64)
-        tied = found[:, 3] != 0.0
-        return Synergies(time_ns, kind, direction, found[:, 2].copy(), tied, signal_ns)
+        return Synergies(time_ns, kind, direction, found[:, 2].copy(), found[:, 3] != 0, signal_ns)
 
     def update(
         self,
