@@ -14,6 +14,7 @@ from rich.console import Console
 from grandmodel.core.checks import require
 from grandmodel.core.files import write_json
 from grandmodel.evaluation.leaks.finding import AuditReport
+from grandmodel.wiring.command_line import check_words
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.exit import guarded
 from grandmodel.wiring.leaks import audit_stage
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     if wants_help(arguments):
         console.print((__doc__ or "").strip(), markup=False)
         return
+    check_words(arguments)
     given = [item.removeprefix(OUT) for item in arguments if item.startswith(OUT)]
     out = given[-1] if given else None
     if out is not None:

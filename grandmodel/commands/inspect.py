@@ -42,6 +42,7 @@ from grandmodel.market.coverage import coverage, file_table
 from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
 from grandmodel.market.quality import quality_table
 from grandmodel.market.reading import Reading
+from grandmodel.wiring.command_line import check_words
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.exit import guarded
 from grandmodel.wiring.market import draw_dataset, read_dataset
@@ -235,6 +236,7 @@ def folder_for(config: InspectConfig) -> Path:
 
 def main(overrides: Sequence[str]) -> None:
     """Inspect what the overrides name."""
+    check_words(overrides, "data.path")
     config = typed(compose("inspect", overrides), InspectConfig)
     out = folder_for(config)
     console = Console(highlight=False)

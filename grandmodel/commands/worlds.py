@@ -32,6 +32,7 @@ from grandmodel.market.stylised import stylised
 from grandmodel.market.synthetic.config import WORLD_NAMES
 from grandmodel.market.synthetic.dataset import world_words
 from grandmodel.market.synthetic.worlds import WORLDS
+from grandmodel.wiring.command_line import check_words
 from grandmodel.wiring.compose import CONFIG_DIR, compose, typed
 from grandmodel.wiring.exit import guarded
 from grandmodel.wiring.market import draw_dataset, read_dataset
@@ -134,6 +135,7 @@ def _cell(value: object) -> str:
 
 def main(overrides: Sequence[str]) -> None:
     """Draw, compare, and write ``worlds.html`` and ``facts.parquet``."""
+    check_words(overrides, "data.path")
     config = typed(compose("inspect", overrides), InspectConfig)
     if config.data.kind == "synthetic":
         raise UserError(

@@ -47,9 +47,9 @@ class SplitConfig:
     of the bars where it is left at a share. Shares and dates do not mix otherwise.
     """
 
-    train: float | str = 0.6
-    validation: float | str = 0.2
-    test: float | str = 0.2
+    train: float | int | str = 0.6
+    validation: float | int | str = 0.2
+    test: float | int | str = 0.2
 
     def __post_init__(self) -> None:
         """Refuse shares that are none, dates out of order, and mixtures."""

@@ -114,6 +114,7 @@ def test_the_command_leaves_with_0_on_clean_bars(tmp_path, capsys):
     [
         (["data=csv", "data.path=absent.csv"], "absent.csv"),
         (["agent=nobody"], "agent=nobody does not exist"),
+        (["strategic"], "strategic has no value: write strategic=VALUE"),
         (["out={file}"], "is a file; give a folder"),
         (["out={run}"], "is the folder of a run"),
     ],
