@@ -46,8 +46,9 @@ def test_drift_and_volume_are_those_of_the_page():
     drawn, law = draw_nodes(CONFIG, 4_000, "x"), nodes_law(CONFIG, "x")
     drift, thin = expected_slowly(drawn.prices, law)
     np.testing.assert_allclose(drawn.truth.drift_next, drift, atol=1e-12)
-    expected = np.where(thin, law.thin_share * VOLUME, VOLUME)
-    np.testing.assert_allclose(drawn.prices.volume, expected)
+    ranges = np.log(drawn.prices.high) - np.log(drawn.prices.low)
+    expected = np.where(thin, law.thin_share, 1.0) * VOLUME * (ranges / law.sd) ** 2
+    np.testing.assert_allclose(drawn.prices.volume, expected, rtol=1e-6)
     assert 0.1 < thin.mean() < 0.6
     for push in (law.drift, law.back, 0.0):
         assert 0.1 < np.isclose(np.abs(drift), push).mean() < 0.6

@@ -14,7 +14,7 @@ from grandmodel.market.synthetic.world import Drawn, PathTruth, prices_of_logs
 BP = 1e-4
 SHIFTS = 4_096  # levels whose places are drawn; then they repeat
 NEVER = -(10**9)
-VOLUME = 1_000.0
+VOLUME = 1_000.0  # of a bar whose range is one sd
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _fold(normals, first, numbers, levels, state, seen, columns):  # pragma: no 
             bottom = min(bottom, state[0])
         high[t], low[t], close[t] = top, bottom, state[0]
         near = note_levels(first + t, bottom, top, levels, seen)
-        volume[t] = VOLUME * (thin_share if near else 1.0)
+        volume[t] = VOLUME * ((top - bottom) / sd) ** 2 * (thin_share if near else 1.0)
         state[1] = expected_move(first + t, state[0], levels, seen)
         ahead[t] = state[1]
 

@@ -47,7 +47,7 @@ class NodesConfig:
     back_bp: float = 0.45  # expected return per bar towards it, farther off than its reach
     spacing_bp: float = 75.0  # mean distance of two levels
     jitter: float = 0.2  # how far a level may lie off its place, in distances
-    reach_bp: float = 33.0  # a level pushes off the price where it is nearer than this
+    reach_bp: float = 30.0  # a level pushes off the price where it is nearer than this
     thin_bp: float = 1.0  # bars that come nearer than this are thin
     thin_share: float = 0.01  # volume of a thin bar, as a share of the others'
     memory_bars: int = 46  # a level works so long after it was last traded through
