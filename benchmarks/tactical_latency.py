@@ -123,7 +123,7 @@ def staged(feed: TacticalFeed, controller: TacticalController, market: Market) -
     feed.close_bar(*bar)
     seen = feed.snapshot()
     stamps.append(_now())
-    odds = controller.probabilities(seen)
+    odds = controller.probabilities(event, seen)
     stamps.append(_now())
     votes = most_probable(odds)
     tally = controller.tally(event, seen, votes, odds)

@@ -45,7 +45,8 @@ Decide = Callable[[Float[Tensor, "env agent 3"], Observation], Decided]
 def decider(tape: Tape, config: EnvConfig, team: Team, groups: tuple[RuleGroup, ...]) -> Decide:
     """Return how ``team`` decides under the rules of ``groups``, afresh for one judgement."""
     if team.roles:
-        single = groups[-1].envs.stop == 1 and tape.close.device.type == "cpu"
+        plain = team.decide_on == "every_bar" and tape.close.device.type == "cpu"
+        single = plain and groups[-1].envs.stop == 1
         return (SingleVotesDecider if single else VotesDecider)(tape, config, team, groups)
     return PoolDecider(team, groups)
 
@@ -126,6 +127,8 @@ class VotesDecider:
 
 class SingleVotesDecider:
     """:class:`VotesDecider` for one environment, the same values without its many operations.
+
+    Of a team that decides on every bar.
 
     Args:
         tape: what votes are about.

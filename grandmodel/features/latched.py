@@ -14,6 +14,23 @@ LATCHED = (
 )  # fmt: skip
 
 
+def in_sight(kind: int, direction: int, confidence: float, elapsed_bars: float) -> dict[str, float]:
+    """Return the columns of one decision that sees one synergy, as :func:`latched` does.
+
+    Args:
+        kind: its type, 1 to 4.
+        direction: -1 or 1.
+        confidence: in [0, 1].
+        elapsed_bars: time since it was complete, in decision bars, below half an hour.
+    """
+    shown = dict.fromkeys(LATCHED, 0.0)
+    shown[LATCHED[kind - 1]] = 1.0
+    shown["synergy_direction"] = float(direction)
+    shown["synergy_confidence"] = float(confidence)
+    shown["synergy_age"] = elapsed_bars / AGE_BARS
+    return shown
+
+
 def latched(
     synergies: Synergies, decision_time_ns: NDArray[np.int64], minutes: int
 ) -> dict[str, NDArray[np.float64]]:

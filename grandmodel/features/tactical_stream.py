@@ -12,7 +12,7 @@ from grandmodel.core.checks import require
 from grandmodel.core.clock import MINUTE_NS
 from grandmodel.features.config import FAST_MINUTES, SLOW_MINUTES, FeatureConfig
 from grandmodel.features.inputs import Bar
-from grandmodel.features.latched import AGE_BARS, LATCHED, VISIBLE_NS
+from grandmodel.features.latched import LATCHED, VISIBLE_NS, in_sight
 from grandmodel.features.matrix import extras, tape_columns
 from grandmodel.features.mlmi import Mlmi
 from grandmodel.features.nwrqk import Nwrqk
@@ -112,15 +112,11 @@ class TacticalStream:
 
     def _latched(self, now_ns: int) -> dict[str, float]:
         """Return the columns of the synergy in sight, as `latched` does for whole paths."""
-        shown: dict[str, float] = dict.fromkeys(LATCHED, 0.0)
         seen = self._seen
         if seen is None or now_ns - seen.time_ns >= VISIBLE_NS:
-            return shown
-        shown[LATCHED[seen.type - 1]] = 1.0
-        shown["synergy_direction"] = float(seen.direction)
-        shown["synergy_confidence"] = seen.confidence
-        shown["synergy_age"] = (now_ns - seen.time_ns) / FAST_NS / AGE_BARS
-        return shown
+            return dict.fromkeys(LATCHED, 0.0)
+        elapsed_bars = (now_ns - seen.time_ns) / FAST_NS
+        return in_sight(seen.type, seen.direction, seen.confidence, elapsed_bars)
 
 
 def _joined(half_hour: Bar | None, bar: Bar) -> Bar:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from grandmodel.core.types import ACCOUNT_BLOCK, Rollout
+from grandmodel.core.types import Rollout
 from grandmodel.envs.voting import VotedOrders
 from grandmodel.evaluation.vote_metrics import DIRECTION, cases_of, vote_figures
 from grandmodel.evaluation.vote_outcomes import VoteOutcomes
 from grandmodel.systems.team import Team
 
-POSITION = ACCOUNT_BLOCK.index("position")
 TOLD = ("accuracy", "base", "balanced_accuracy", "confidence", "calibration_error")
 
 
@@ -34,6 +33,7 @@ class RolloutVotes:
         self.names, self.class_names = team.names, team.class_names
         self.roles = team.roles or (DIRECTION,) * len(team.names)
         self.outcomes, self.voted = outcomes, voted
+        self._account = team.specs[0].account
 
     @torch.no_grad()
     def __call__(self, rollout: Rollout) -> dict[str, float]:
@@ -58,7 +58,8 @@ class RolloutVotes:
                 yield action[own], sure[own], bar[own], torch.zeros_like(bar[own])
             return
         votes = rollout.action.flatten(0, 1)
-        held = rollout.account[..., POSITION].flatten().sign().long()
+        place = self._account.index("position")
+        held = rollout.account[..., place].flatten().sign().long()
         direction = self.voted.tally(votes, None, bar, held).direction
         side = torch.where(direction == held, 0, direction)
         for agent in range(len(self.names)):

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grandmodel.features.latched import VISIBLE_NS
+from grandmodel.features.config import FAST_MINUTES
+from grandmodel.features.latched import VISIBLE_NS, in_sight
 from grandmodel.features.synergy import TYPE_NAMES
 from grandmodel.features.tactical import LIMIT, MATRIX_5, TACTICAL_BARS
 
 MATRIX_SHAPE = (TACTICAL_BARS, len(MATRIX_5))
 REQUIRED = ("synergy_type", "direction", "confidence", "signal_sequence", "market_context")
 LARGEST = float(np.finfo(np.float32).max)
+BAR = timedelta(minutes=FAST_MINUTES)
 VISIBLE = timedelta(microseconds=VISIBLE_NS // 1000)
 
 
@@ -84,6 +86,15 @@ class SynergyEvent:
                 f"market_context must be a mapping, was {_shown(self.market_context)}"
             )
         moment("timestamp", self.timestamp)
+
+    def columns(self, closed_at: datetime | str | None) -> dict[str, float]:
+        """Return the context's synergy columns at a close, by name; as if just complete where
+        one of the times is not told.
+        """
+        told, closed = moment("timestamp", self.timestamp), moment("closed_at", closed_at)
+        elapsed = 0.0 if told is None or closed is None else (closed - told) / BAR
+        kind = TYPE_NAMES.index(self.synergy_type) + 1
+        return in_sight(kind, self.direction, self.confidence, elapsed)
 
 
 @dataclass(frozen=True)

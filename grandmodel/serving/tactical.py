@@ -13,6 +13,7 @@ from grandmodel.core.checks import require, require_between
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.decision.single_vote import Counted, SingleVote, VoteFacts, contracts
 from grandmodel.envs.voting import BASE_CONTRACTS, MOMENTUM
+from grandmodel.features.latched import LATCHED
 from grandmodel.features.synergy import TYPE_NAMES
 from grandmodel.features.tactical import MATRIX_5, TACTICAL_BARS
 from grandmodel.serving.actors import Actors, Odds
@@ -53,6 +54,8 @@ class TacticalController:
         target_atr: that of the target; None: no target.
         base_contracts: contracts at a confidence of 0.8.
         risk_multiplier: what the risk agent allows, in units of the base.
+        synergies_seen: whether its training showed the team synergies; else it is shown none here
+            and votes weigh as without one.
 
     Raises:
         UserError: the team does not vote, or reads other columns or more bars than the
@@ -72,6 +75,7 @@ class TacticalController:
         target_atr: float | None = 3.0,
         base_contracts: float = BASE_CONTRACTS,
         risk_multiplier: float = 1.0,
+        synergies_seen: bool = True,
     ) -> None:
         _check_team(team)
         require_between("risk_multiplier", risk_multiplier, 0.0, 1.0, closed="both")
@@ -83,6 +87,7 @@ class TacticalController:
         self._count = SingleVote(team.roles, threshold)
         self.stop_atr, self.target_atr = stop_atr, target_atr
         self.base_contracts, self.risk_multiplier = base_contracts, risk_multiplier
+        self.synergies_seen = synergies_seen
 
     def on_synergy_detected(self, event: SynergyEvent | Mapping[str, Any]) -> Command:
         """Return the command that the team's votes on an event come to.
@@ -99,7 +104,7 @@ class TacticalController:
             told, seen = SynergyEvent.of(event), self.snapshot()
             seen.check()
             seen.check_age(told)
-            odds = self.probabilities(seen)
+            odds = self.probabilities(told, seen)
             votes = most_probable(odds)
             return self.command(told, seen, self.tally(told, seen, votes, odds), votes, odds)
         except RefusedInputError as refusal:
@@ -108,14 +113,21 @@ class TacticalController:
             log.exception("the tactical decision failed")
             return hold("the decision failed inside the service: see its log")
 
-    def probabilities(self, seen: Snapshot) -> Odds:
+    def probabilities(self, event: SynergyEvent, seen: Snapshot) -> Odds:
         """Return each agent's distribution over its classes.
+
+        The synergy in sight is that of the event, whatever the snapshot's context says of one.
 
         Raises:
             RefusedInputError: the snapshot lacks a context or account value, or it is no number.
         """
         account = values_of("account", seen.account, self.actors.account)
         context = values_of("context", seen.context, self.actors.context)
+        told = dict.fromkeys(LATCHED, 0.0)
+        if self.synergies_seen:
+            told = event.columns(seen.closed_at)
+        pairs = zip(self.actors.context, context, strict=True)
+        context = [told.get(name, value) for name, value in pairs]
         return self.actors(
             np.ascontiguousarray(seen.matrix, np.float32),
             np.array(context, np.float32),
@@ -126,8 +138,10 @@ class TacticalController:
         """Count the class that each agent votes for, with the distributions behind it."""
         momentum = float(seen.matrix[-1, MATRIX_5.index(MOMENTUM)])
         sign = (momentum > 0.0) - (momentum < 0.0)
-        kind = TYPE_NAMES.index(event.synergy_type) + 1
-        facts = VoteFacts(sign, kind, int(event.direction), seen.position)
+        kind, toward = TYPE_NAMES.index(event.synergy_type) + 1, int(event.direction)
+        if not self.synergies_seen:
+            kind, toward = 0, 0
+        facts = VoteFacts(sign, kind, toward, seen.position)
         return self._count(votes, odds, facts)
 
     def command(

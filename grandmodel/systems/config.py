@@ -272,6 +272,11 @@ def _check_votes(agent: AgentConfig) -> None:
         "agent.members.<name>.votes must give each active member of a voting team a role of its "
         f"own ({', '.join(ROLES)}), were {', '.join(str(role) for role in roles)}",
     )
+    require(
+        "position" in agent.account,
+        "agent.account of a team that votes must hold position, which its orders depend on, was "
+        f"{', '.join(agent.account) or 'empty'}",
+    )
 
 
 def _check_active(agent: AgentConfig) -> None:

@@ -37,7 +37,7 @@ def tactical_service(
     run: str | Path,
     *overrides: str,
     volume_kind: str = "traded",
-    base_contracts: float = BASE_CONTRACTS,
+    base_contracts: float | None = None,
     risk_multiplier: float = 1.0,
 ) -> TacticalService:
     """Deploy a finished run of a team that votes: its best checkpoint, loaded weights only.
@@ -49,7 +49,8 @@ def tactical_service(
             says, without a file as in the run), ``agent.threshold=0.65`` another threshold.
         volume_kind: of the bars that will come: ``traded``, ``ticks`` or ``none``; a past file's
             own is taken instead.
-        base_contracts: contracts at a confidence of 0.8.
+        base_contracts: contracts at a confidence of 0.8; None: those that the run was judged with
+            where it counts contracts (`env.size=contracts`), else 10.
         risk_multiplier: what the risk agent allows, in units of the base.
 
     Raises:
@@ -73,7 +74,10 @@ def tactical_service(
     feed = TacticalFeed(config.features, instrument, volume_kind, config.env.max_hold_bars)
     if past is not None:
         feed.follow(past)
-    controller = _controller(config, command.source, feed, base_contracts, risk_multiplier)
+    base = base_contracts
+    if base is None:
+        base = config.env.contracts if config.env.size == "contracts" else BASE_CONTRACTS
+    controller = _controller(config, command.source, feed, base, risk_multiplier)
     return TacticalService(feed, controller)
 
 
@@ -97,6 +101,9 @@ def _controller(
     threshold = gate_of(config, load_subject(team, run, 0.0).gate)
     if threshold >= 1.0:
         log.warning("%s: no threshold earned on validation, so the service never enters", run.path)
+    seen = bool(run.read_run_json().get("synergies_seen", True))
+    if not seen:
+        log.warning("%s: its training saw too few synergies, so agents are shown none", run.path)
     return TacticalController(
         team,
         feed.snapshot,
@@ -108,4 +115,5 @@ def _controller(
         target_atr=config.env.target_atr,
         base_contracts=base,
         risk_multiplier=risk,
+        synergies_seen=seen,
     )

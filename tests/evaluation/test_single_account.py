@@ -8,6 +8,7 @@ import torch
 
 from grandmodel.core.types import Segment
 from grandmodel.decision.aggregation import ROLES
+from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.deciders import SingleVotesDecider, VotesDecider, decider
 from grandmodel.evaluation.execution import JudgeRule, group_rules
@@ -74,3 +75,16 @@ def test_one_account_takes_the_short_way(tape, team):
     two = group_rules((JudgeRule("votes", 0.5),), 2, torch.device("cpu"))
     assert isinstance(decider(tape, EnvConfig(), team, one), SingleVotesDecider)
     assert isinstance(decider(tape, EnvConfig(), team, two), VotesDecider)
+
+
+def test_a_team_that_decides_on_synergies_alone_does_so_on_one_account(tape, team):
+    rules = [JudgeRule("votes", threshold) for threshold in (0.0, 0.6)]
+    team.decide_on = "synergy"
+    try:
+        alone = Judge(tape, [STRETCH], CONFIGS["brackets"], rules[:1], detail=True)(team)
+        both = Judge(tape, [STRETCH], CONFIGS["brackets"], rules, detail=True)(team)
+    finally:
+        team.decide_on = "every_bar"
+    assert (both.detail.rule[0] == Rule.NO_SYNERGY).mean() > 0.5
+    assert np.array_equal(alone.detail.rule[0], both.detail.rule[0])
+    assert np.array_equal(alone.equity[0], both.equity[0])

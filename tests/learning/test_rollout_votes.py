@@ -10,6 +10,7 @@ from grandmodel.evaluation.vote_outcomes import Cases
 from grandmodel.learning.rollout_votes import RolloutVotes
 
 CLASSES = (("short", "hold", "long"), ("counter", "neutral", "trend"), ("wait", "execute", "rush"))
+SPECS = [SimpleNamespace(account=("drawdown", "position"))]
 UP = 6  # rows before this one rise after costs, the others do nothing
 
 
@@ -49,7 +50,9 @@ def rollout(action, probability, **fields):
 
 
 def test_votes_of_a_voting_team_by_hand():
-    team = SimpleNamespace(names=("gap", "speed", "moment"), class_names=CLASSES, roles=(*ROLES,))
+    team = SimpleNamespace(
+        names=("gap", "speed", "moment"), class_names=CLASSES, roles=(*ROLES,), specs=SPECS
+    )
     action = [
         [[2, 1, 1], [2, 2, 2]],
         [[1, 2, 0], [0, 2, 1]],
@@ -57,7 +60,7 @@ def test_votes_of_a_voting_team_by_hand():
         [[1, 1, 1], [1, 1, 1]],
     ]
     account = torch.zeros(4, 2, 4)
-    account[2, 0, 0] = 1.0  # long already: no entry is at stake
+    account[2, 0, 1] = 1.0  # long already: no entry is at stake
     found = RolloutVotes(team, Outcomes(), Voted())(rollout(action, 0.5, account=account))
     assert found["votes/gap/accuracy"] == pytest.approx(6 / 8)  # four longs, two correct holds
     assert found["votes/gap/base"] == pytest.approx(6 / 8)
@@ -71,7 +74,7 @@ def test_votes_of_a_voting_team_by_hand():
 
 
 def test_of_a_pooling_team_each_agent_owns_what_it_executed():
-    team = SimpleNamespace(names=("one", "two"), class_names=CLASSES[:1] * 2, roles=())
+    team = SimpleNamespace(names=("one", "two"), class_names=CLASSES[:1] * 2, roles=(), specs=SPECS)
     executor = torch.tensor([[0, 1], [0, 1], [2, 1], [2, 1]])  # the third is the pool
     found = RolloutVotes(team, Outcomes(), None)(
         rollout([[2, 0], [2, 0], [2, 2], [2, 1]], 0.9, executor=executor)
@@ -82,7 +85,7 @@ def test_of_a_pooling_team_each_agent_owns_what_it_executed():
 
 
 def test_an_agent_that_acted_nowhere_has_no_figures():
-    team = SimpleNamespace(names=("one", "two"), class_names=CLASSES[:1] * 2, roles=())
+    team = SimpleNamespace(names=("one", "two"), class_names=CLASSES[:1] * 2, roles=(), specs=SPECS)
     found = RolloutVotes(team, Outcomes(), None)(rollout([[2, 0]], 0.9))
     assert "votes/one/accuracy" in found
     assert not any(name.startswith("votes/two") for name in found)

@@ -11,7 +11,7 @@ from service_teams import EVENT, persuaded, service, snapshot, team_of
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import ACCOUNT_BLOCK, Stretch
 from grandmodel.decision.aggregation import Aggregation, VoteContext
-from grandmodel.features.latched import LATCHED
+from grandmodel.features.latched import LATCHED, in_sight
 from grandmodel.features.tactical import MATRIX_5
 from grandmodel.serving.synergy_event import SynergyEvent
 from grandmodel.serving.tactical import most_probable
@@ -90,11 +90,7 @@ def test_every_kind_of_network_is_served(kind):
 @pytest.mark.parametrize("kind", ["conv", "mlp", "temporal"])
 def test_probabilities_and_decisions_are_those_of_the_team_itself(kind):
     """The service's own arithmetic beside the way that judges and training go."""
-    team = team_of(kind=kind)
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for parameter in team.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    team = stirred(team_of(kind=kind))
     made = service(team, threshold=0.3)
     draw = np.random.default_rng(4)
     passed = 0
@@ -121,7 +117,8 @@ def one_decision(made, team, draw):
         "sequence": rows[None],
         "pooled": torch.cat((rows.mean(0), rows[-1]))[None],
     }
-    contexts = torch.tensor([[context[name] for name in LATCHED]])
+    shown = in_sight(kind, direction, EVENT["confidence"], 0.0)  # of the event, not `context`
+    contexts = torch.tensor([[shown[name] for name in LATCHED]])
     block = torch.tensor([[seen.account[name] for name in ACCOUNT_BLOCK]], dtype=torch.float32)
     with torch.inference_mode():
         logits = [
@@ -132,7 +129,7 @@ def one_decision(made, team, draw):
     facts = (torch.tensor([n]) for n in (sign, kind, direction, position))
     tally = Aggregation(0.3)(odds.argmax(-1), odds, VoteContext(*facts))
     told = (odds[0].numpy(), int(tally.target), int(tally.rule))
-    return seen, event, made.probabilities(seen), told
+    return seen, event, made.probabilities(SynergyEvent.of(event), seen), told
 
 
 def test_a_team_that_reads_other_columns_is_refused_when_the_service_starts():
@@ -145,3 +142,40 @@ def test_a_team_that_does_not_vote_is_refused_when_the_service_starts():
     team.roles = ()
     with pytest.raises(UserError, match="needs a team that votes"):
         service(team)
+
+
+def test_agents_see_the_synergy_of_the_event_with_its_age():
+    made = service(stirred(team_of()))
+    times = {"timestamp": "2024-03-04T09:35:00-05:00"}
+    told = SynergyEvent.of(EVENT | times)
+    closed = "2024-03-04T14:45:00+00:00"  # two bars later
+    blank, own = (
+        snapshot(context=context, closed_at=closed)
+        for context in (dict.fromkeys(LATCHED, 0.0), in_sight(2, 1, 0.7, 2.0))
+    )
+    assert told.columns(closed) == own.context
+    assert own.context["synergy_age"] == 0.2
+    assert made.probabilities(told, blank) == made.probabilities(told, own)
+    late = SynergyEvent.of(EVENT | {"timestamp": closed})
+    assert made.probabilities(late, own) != made.probabilities(told, own)
+
+
+def test_a_team_that_never_saw_synergies_is_shown_none():
+    team = stirred(team_of())
+    made = service(team, synergies_seen=False)
+    told, other = (SynergyEvent.of(EVENT | {"synergy_type": f"TYPE_{k}"}) for k in (1, 3))
+    seen = snapshot(context=in_sight(1, 1, 0.7, 0.0))
+    odds = made.probabilities(told, seen)
+    assert odds == made.probabilities(other, seen)
+    assert odds != service(team).probabilities(told, seen)
+    made = service(persuaded(0, 2, 1), synergies_seen=False)  # short against trend
+    odds = made.probabilities(told, seen)
+    assert made.tally(told, seen, [0, 2, 1], odds).direction == 0  # TYPE_1 would lean on fvg
+
+
+def stirred(team):
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in team.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return team

@@ -36,3 +36,11 @@ def test_active_names_default_to_all_members_in_order():
     assert agent_config().active_names == ("mlmi", "nwrqk", "regime")
     assert agent_config(active=["regime"]).active_names == ("regime",)
     assert AgentConfig(gate=0.65).gate == 0.65
+
+
+def test_a_team_that_votes_must_see_its_position():
+    members = {"fvg": MemberConfig(inputs=["x"], votes="direction")}
+    voting = {"members": members, "execute": "votes", "executor": "votes"}
+    assert AgentConfig(**voting, account=["drawdown", "position"]).voting
+    with pytest.raises(UserError, match=r"agent\.account of a team that votes must hold position"):
+        AgentConfig(**voting, account=["drawdown"])
