@@ -23,7 +23,7 @@ def in_sight(kind: int, direction: int, confidence: float, elapsed_bars: float) 
         confidence: in [0, 1].
         elapsed_bars: time since it was complete, in decision bars, below half an hour.
     """
-    shown = dict.fromkeys(LATCHED, 0.0)
+    shown: dict[str, float] = dict.fromkeys(LATCHED, 0.0)
     shown[LATCHED[kind - 1]] = 1.0
     shown["synergy_direction"] = float(direction)
     shown["synergy_confidence"] = float(confidence)

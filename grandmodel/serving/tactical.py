@@ -123,7 +123,7 @@ class TacticalController:
         """
         account = values_of("account", seen.account, self.actors.account)
         context = values_of("context", seen.context, self.actors.context)
-        told = dict.fromkeys(LATCHED, 0.0)
+        told: dict[str, float] = dict.fromkeys(LATCHED, 0.0)
         if self.synergies_seen:
             told = event.columns(seen.closed_at)
         pairs = zip(self.actors.context, context, strict=True)

@@ -169,7 +169,7 @@ def test_a_team_that_never_saw_synergies_is_shown_none():
     assert odds == made.probabilities(other, seen)
     assert odds != service(team).probabilities(told, seen)
     made = service(persuaded(0, 2, 1), synergies_seen=False)  # short against trend
-    odds = made.probabilities(told, seen)
+    odds = [[0.9, 0.05, 0.05], [0.05, 0.05, 0.9], [0.05, 0.9, 0.05]]
     assert made.tally(told, seen, [0, 2, 1], odds).direction == 0  # TYPE_1 would lean on fvg
 
 
