@@ -9,17 +9,27 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from io import BufferedRandom
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from grandmodel.core.checks import require
+from grandmodel.core.checks import UserError
 from grandmodel.core.files import atomic_path
-from grandmodel.evaluation.overlap import UsedSpan, overlapping
+from grandmodel.evaluation.ledger_lines import (
+    NUMBER,
+    LedgerLines,
+    as_line,
+    next_number,
+    parted,
+    read_lines,
+)
+from grandmodel.evaluation.overlap import UsedSpan
 
 RETURNS_FOLDER = "ledger_returns"
 NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
@@ -134,6 +144,7 @@ class Ledger:
         """
         line = {
             "kind": kind,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "trial": trial.key,
             **asdict(trial),
             "opens_test": bool(opened),
@@ -144,43 +155,23 @@ class Ledger:
             "opened": [span.as_record() for span in opened],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._locked() as file:
+        with self._locked() as (file, number):
             self._store(self.path.parent / line["returns"], net, close_time_ns)
+            line = {NUMBER: number, **line}
             file.write(json.dumps(line, sort_keys=False, allow_nan=False).encode() + b"\n")
         return line
 
+    def read(self) -> LedgerLines:
+        """Read the ledger as it is found; a missing one is empty, damaged lines are marked."""
+        return read_lines(self.path.read_bytes()) if self.path.exists() else LedgerLines()
+
     def lines(self) -> list[dict[str, Any]]:
-        """Read every line, oldest first; a missing ledger is empty.
-
-        A last line without its end is one whose writer was killed (or is still writing): it is
-        left out.
-
-        Raises:
-            UserError: any other line is no JSON object.
-        """
-        if not self.path.exists():
-            return []
-        whole, torn = _parted(self.path.read_bytes())
-        texts = [*whole, torn] if _is_object(torn) else whole
-        return [self._parsed(number, text) for number, text in enumerate(texts, start=1)]
-
-    def _parsed(self, number: int, text: bytes) -> dict[str, Any]:
-        require(
-            _is_object(text),
-            f"{self.path} line {number} is not JSON; restore the ledger from a copy, a line is "
-            "never edited by hand",
-        )
-        return json.loads(text)
+        """Return every line that can be read, oldest first."""
+        return self.read().lines
 
     def trials(self, data: str, split: str | None = None) -> int:
-        """Count the different trials on the bars ``data`` (and one split)."""
-        return len(
-            {
-                line["trial"]
-                for line in self.lines()
-                if line["data"] == data and split in (None, line["split"])
-            }
-        )
+        """Count the different trials on the bars ``data`` and what was made of them."""
+        return self.read().trials(data, split)
 
     def openings(self, sealed: Sequence[UsedSpan]) -> int:
         """Count how often bars of the ``sealed`` spans were looked at, repeats included.
@@ -188,24 +179,36 @@ class Ledger:
         The bars themselves are compared: other costs, another cut of the file or another name
         for it break the same seal.
         """
-        opened = [
-            [UsedSpan.from_record(record) for record in line.get("opened", ())]
-            for line in self.lines()
-        ]
-        return sum(any(overlapping(span, spans) for span in sealed) for spans in opened)
+        return self.read().openings(sealed)
+
+    def unlisted(self) -> list[str]:
+        """Return the trials whose returns are kept and whose line is not there."""
+        listed = {line["trial"] for line in self.lines()}
+        kept = (self.path.parent / RETURNS_FOLDER).glob("*.npz")
+        return sorted({path.stem for path in kept} - listed)
 
     def returns(self, trial: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Session closes and net session returns of a trial, both [session]."""
-        with np.load(self.path.parent / RETURNS_FOLDER / f"{trial}.npz") as stored:
-            return stored["close_time_ns"], stored["net"]
+        """Session closes and net session returns of a trial, both [session].
+
+        Raises:
+            UserError: they are missing or damaged.
+        """
+        path = self.path.parent / RETURNS_FOLDER / f"{trial}.npz"
+        try:
+            with np.load(path) as stored:
+                return stored["close_time_ns"], stored["net"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise UserError(
+                f"{path} is missing or damaged, so the returns of trial {trial} are not known; "
+                "repeat the command that its line names under run"
+            ) from error
 
     @contextmanager
-    def _locked(self) -> Iterator[BufferedRandom]:
-        """Open for appending with an exclusive lock, and flush before it is released."""
+    def _locked(self) -> Iterator[tuple[BufferedRandom, int]]:
+        """Open for appending under an exclusive lock; yield the file and the next line's number."""
         with self.path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            _end_last_line(file)
-            yield file
+            yield file, _end_last_line(file)
             file.flush()
 
     @staticmethod
@@ -214,25 +217,18 @@ class Ledger:
             np.savez(file, close_time_ns=close_time_ns, net=net)
 
 
-def _parted(text: bytes) -> tuple[list[bytes], bytes]:
-    """Return the lines that have an end, and what stands behind the last end."""
-    *whole, torn = text.split(b"\n")
-    return whole, torn
+def _end_last_line(file: BufferedRandom) -> int:
+    """End a last line that lacks only its end, cut off one that was never completed.
 
-
-def _is_object(text: bytes) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:  # no JSON, or not even text
-        return False
-
-
-def _end_last_line(file: BufferedRandom) -> None:
-    """End a last line that lacks only its end; cut off one that was never completed."""
+    Returns:
+        The number of the line that comes next.
+    """
     file.seek(0)
     text = file.read()
-    _, torn = _parted(text)
-    if _is_object(torn):
+    _, torn = parted(text)
+    if as_line(torn) is not None:
         file.write(b"\n")
-    elif torn:
+        return next_number(text + b"\n")
+    if torn:
         file.truncate(len(text) - len(torn))
+    return next_number(text[: len(text) - len(torn)])

@@ -83,9 +83,14 @@ def mean_path_sum(track: Track, values: NDArray[np.float64]) -> float:
 
 def mean_decision_return(track: Track) -> float:
     """Mean over decisions of net profit over the equity before it, a fraction."""
+    return float(decision_returns(track).mean())
+
+
+def decision_returns(track: Track) -> NDArray[np.float64]:
+    """Net profit of each decision over the equity before it, a fraction, [row]."""
     before = np.concatenate([track.equity[:1], track.equity[:-1]])
     before[track.first[:-1]] = track.capital
-    return float(((track.equity - before) / before).mean())
+    return (track.equity - before) / before
 
 
 def number(value: float) -> float | None:

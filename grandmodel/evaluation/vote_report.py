@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from grandmodel.decision.aggregation import Aggregation
+from grandmodel.decision.aggregation import WAIT, Aggregation
 from grandmodel.decision.rules import RULE_NAMES
 from grandmodel.envs.config import EnvConfig
-from grandmodel.envs.voting import VotedOrders
+from grandmodel.envs.voting import MOMENTUM, VotedOrders
 from grandmodel.evaluation.judgement import Judgement
-from grandmodel.evaluation.vote_metrics import DIRECTION, cases_of, vote_figures
+from grandmodel.evaluation.vote_metrics import DIRECTION, ENTRY, cases_of, vote_figures
 from grandmodel.evaluation.vote_outcomes import Cases, VoteOutcomes
 from grandmodel.features.tape import Tape
 
@@ -30,6 +30,9 @@ class VoteReport:
 
     figures: dict[str, Any]  # horizon_bars, agents: {name: figures}, team: figures
     columns: dict[str, pd.Categorical]  # of decisions.parquet: right_<agent>, null: no stake
+    sides: NDArray[np.int64]  # [row]: direction that the team names, -1, 0, 1
+    leans: dict[str, NDArray[np.float64]]  # by agent, [row]: side it leans to, in [-1, 1]
+    team_right: NDArray[np.float64]  # [row]: 1 right, 0 wrong, nan: nothing was at stake
 
 
 class VoteJudge:
@@ -63,7 +66,7 @@ class VoteJudge:
         direction, confidence = self._team(judgement, copy, probabilities, bar)
         held = torch.from_numpy(judgement.held_before(copy)).to(device)
         side = torch.where(direction == held, 0, direction)
-        figures, columns = {}, {}
+        figures, columns, leans = {}, {}, {}
         roles = self.roles or (DIRECTION,) * len(detail.names)
         for agent, (name, role) in enumerate(zip(detail.names, roles, strict=True)):
             cases = cases_of(role, outcomes, bar, side)
@@ -72,12 +75,28 @@ class VoteJudge:
             sure = probabilities[:, agent].gather(1, own[:, None])[:, 0]
             figures[name] = {"votes_on": role, **vote_figures(labels, own, sure, cases)}
             columns[f"right_{name}"] = _column(own, cases, labels)
-        together = vote_figures(
-            TEAM_CLASSES, direction + 1, confidence, cases_of(DIRECTION, outcomes, bar, side)
-        )
+            leans[name] = self._lean(role, probabilities[:, agent].double(), bar, direction)
+        cases = cases_of(DIRECTION, outcomes, bar, side)
+        together = vote_figures(TEAM_CLASSES, direction + 1, confidence, cases)
+        right = (cases.truth(direction + 1) == direction + 1).double()
         return VoteReport(
-            {"horizon_bars": self.horizon_bars, "agents": figures, "team": together}, columns
+            {"horizon_bars": self.horizon_bars, "agents": figures, "team": together},
+            columns,
+            direction.cpu().numpy(),
+            leans,
+            right.masked_fill(~cases.counts, torch.nan).cpu().numpy(),
         )
+
+    def _lean(
+        self, role: str, probabilities: Tensor, bar: Tensor, direction: Tensor
+    ) -> NDArray[np.float64]:
+        """Return the side that an agent leans to, its votes weighed by their probabilities."""
+        lean = probabilities[:, 2] - probabilities[:, 0]
+        if role == ENTRY:
+            lean = direction * (1.0 - probabilities[:, WAIT])
+        elif role != DIRECTION:
+            lean = lean * self.tape.column(MOMENTUM)[bar].sign()
+        return lean.cpu().numpy()
 
     def _team(
         self, judgement: Judgement, copy: int, probabilities: Tensor, bar: Tensor

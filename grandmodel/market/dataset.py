@@ -68,12 +68,17 @@ class Dataset:
 
     @property
     def inputs_fingerprint(self) -> str:
-        """SHA-256 of what a team reads: bars, kind of volume, extra columns, calendar; hex."""
+        """SHA-256 of what a team reads: bars, kind of volume, extra columns, calendar; hex.
+
+        Of the adjustments only the additive one changes columns.
+        """
         kinds = [bars.volume_kind for path in self.paths for bars in _clocks(path)]
         extra = {name: [_hash_of(it) for it in columns] for name, columns in self.extra.items()}
         brought = [_events_digest(path.synergies) for path in self.paths if path.synergies]
         calendar = [] if self.events is None else [self.events.fingerprint]
-        others = [*([brought] if brought else []), *calendar]
+        others: list[Any] = [*([brought] if brought else []), *calendar]
+        if any(bars.adjustment == "additive" for path in self.paths for bars in _clocks(path)):
+            others.append("additive")  # columns in percent of the price are scaled by the range
         return _digest([self.bars_fingerprint, kinds, extra, *others])
 
     @property

@@ -13,10 +13,10 @@ import grandmodel
 from grandmodel.core.checks import UserError, require
 from grandmodel.wiring.exit import SEE_ALL
 from grandmodel.wiring.run_folder import fresh_name
-from grandmodel.wiring.schema import InspectConfig, TrainConfig
+from grandmodel.wiring.schema import InspectConfig, LedgerConfig, TrainConfig
 
 CONFIG_DIR = Path(grandmodel.__file__).parents[1] / "conf"
-SCHEMAS = {"train": TrainConfig, "inspect": InspectConfig}
+SCHEMAS = {"train": TrainConfig, "inspect": InspectConfig, "ledger": LedgerConfig}
 
 Config = TypeVar("Config")
 

@@ -38,7 +38,7 @@ from grandmodel.wiring.system import (
     with_leak,
     with_needed_features,
 )
-from grandmodel.wiring.trial import trial_of
+from grandmodel.wiring.trial import facts_of, trial_of
 
 ENVIRONMENT_ID = "GrandModel/Market-v0"
 KINDS = ("gymnasium", "gymnasium_vector", "pettingzoo", "stable_baselines3")
@@ -192,14 +192,14 @@ class OpenMarket:
             f"open_test=True once, which {self.config.paths.ledger} counts",
         )
         trial = trial_of(self.raw, self.stage.dataset, "test", None)
-        nothing = self.stage.tape.close[:0].numpy()
         Ledger(Path(self.config.paths.ledger)).append(
             "environment",
             replace(trial, config=f"{trial.config}/{kind}"),
-            nothing,
-            close_time_ns=nothing.astype("int64"),
+            self.stage.tape.close[:0].numpy(),
+            close_time_ns=self.stage.tape.open_time_ns[:0].numpy(),
             run=kind,
             opened=self.stage.used("test", ""),
+            **facts_of(self.config.agent.name, self.stage.dataset),
         )
 
 

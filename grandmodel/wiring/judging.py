@@ -12,13 +12,16 @@ from grandmodel.envs.action import session_edge
 from grandmodel.evaluation.execution import JudgeRule, rules_beside
 from grandmodel.evaluation.judge import Judge
 from grandmodel.evaluation.judgement import Judgement
+from grandmodel.evaluation.kpi import kpi_rows
 from grandmodel.evaluation.ledger import Ledger
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
+from grandmodel.evaluation.report.kpi_tables import kpis_line
 from grandmodel.evaluation.report.page import ReportData, write_report
 from grandmodel.evaluation.report.tables import openings_text, orders_text, terminal_table
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
 from grandmodel.evaluation.rules import describe_grid
+from grandmodel.evaluation.scorecard import Scored, scorecard
 from grandmodel.evaluation.statistics import (
     Difference,
     intervals,
@@ -36,7 +39,7 @@ from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.quality import quality_of
 from grandmodel.wiring.rivals import find_rivals
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.trial import trial_of
+from grandmodel.wiring.trial import facts_of, trial_of
 
 
 class Draws(TypedDict):
@@ -65,6 +68,7 @@ class Judging:
         self.measured = self._measure(self.judgement.track(self.row, self.market))
         self.rivals = find_rivals(config, stage, subject, occasion, self.measured, self._measure)
         self.metrics = self._metrics()
+        self.told: dict[str, str] = {}  # by the ledger, once its line is written
 
     def _measure(self, track: Track) -> Measured:
         return measure(track, self.market, self.stage.sessions_per_year)
@@ -120,7 +124,15 @@ class Judging:
             },
             **self._facts(),
         )
+        record |= scorecard(self._scored(), **self._draws)
+        record["kpis"] = kpi_rows(record)
         return tidy(record)
+
+    def _scored(self) -> Scored:
+        env, tape = self.config.env, self.stage.tape
+        distance = None if env.stop_atr is None else env.stop_atr * tape.atr14.cpu().numpy()
+        decisions = self.judgement.decisions(self.row, self.market)
+        return Scored(self.measured, self.market, decisions, self.votes, distance)
 
     @property
     def _draws(self) -> Draws:
@@ -184,7 +196,10 @@ class Judging:
         if self.subject.team.roles:
             console.print(terminal_rules(self.metrics))
         console.print(terminal_table(self.metrics))
+        console.print(kpis_line(self.metrics), markup=False)
         console.print(self.metrics["verdict_reason"], markup=False)
+        if "ledger" in self.told:
+            console.print(f"note: {self.told['ledger']}", markup=False, style="yellow")
 
     def write(self, folder: Path, config: DictConfig) -> None:
         """Write the ledger's line, report and tables; ``metrics.json`` comes last."""
@@ -231,8 +246,8 @@ class Judging:
 
     def _seal(self) -> dict[str, str]:
         if self.stage.dataset.synthetic:
-            return {}
-        return {"sealed test split": openings_text(self.metrics["test_openings"])}
+            return self.told
+        return self.told | {"sealed test split": openings_text(self.metrics["test_openings"])}
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> None:
         trial = trial_of(
@@ -247,10 +262,15 @@ class Judging:
             close_time_ns=sessions.close_time_ns,
             run=str(folder),
             opened=self.occasion.opened,
+            **facts_of(self.config.agent.name, self.stage.dataset),
             sharpe=self.metrics["sharpe"],
             verdict=self.metrics["verdict"],
         )
-        self.metrics["test_openings"] = ledger.openings(self.occasion.sealed)
+        found = ledger.read()
+        self.metrics["test_openings"] = found.openings(self.occasion.sealed)
+        self.told = {"trials on these bars": str(found.trials(trial.data))}
+        if found.complaint:
+            self.told["ledger"] = found.complaint
 
 
 def _costs(instrument: Any) -> dict[str, float | str | None]:

@@ -90,3 +90,29 @@ class InspectConfig(MarketSections):
     """Everything `python -m grandmodel.commands.inspect` reads."""
 
     out: str | None = None  # folder to write into; null: a new one under outputs/inspect
+
+
+@dataclass(kw_only=True)
+class LedgerFilter:
+    """Which lines of the ledger are meant, `where.*`."""
+
+    kind: str | None = None  # train, evaluate, backtest, environment or damaged
+    split: str | None = None
+    data: str | None = None  # beginning of a fingerprint of bars, or the name of an instrument
+    agent: str | None = None
+    config: str | None = None  # beginning of a hash of settings
+    seed: int | None = None
+
+
+@dataclass(kw_only=True)
+class LedgerConfig:
+    """Everything `python -m grandmodel.commands.ledger` reads."""
+
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    where: LedgerFilter = field(default_factory=LedgerFilter)
+    last: int = 20  # lines shown; 0: all
+    out: str | None = None  # file of all lines found, .csv or .parquet
+
+    def __post_init__(self) -> None:
+        """Check what can be told without the ledger."""
+        require(self.last >= 0, f"last must not be negative, was {self.last}; 0 shows all lines")

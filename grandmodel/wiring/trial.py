@@ -1,5 +1,7 @@
 """Which trial a judgement is: two of them that cannot differ are one."""
 
+from typing import Any
+
 from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.evaluation.ledger import Trial, config_hash
@@ -28,3 +30,13 @@ def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: st
         split=split,
         seed=int(given["seed"]),
     )
+
+
+def facts_of(agent: str, dataset: Dataset) -> dict[str, Any]:
+    """Return what a line of the ledger says beside the trial itself, for whoever searches it."""
+    origin = dataset.origin
+    return {
+        "agent": agent,
+        "instrument": dataset.instrument.name,
+        "origin": None if origin is None else origin.bars_fingerprint,
+    }

@@ -35,7 +35,11 @@ def test_each_fingerprint_sees_more_than_the_one_before() -> None:
     other = dataset(NQ, adjustment="ratio")
     assert other.inputs_fingerprint == plain.inputs_fingerprint
     assert other.fingerprint != plain.fingerprint
-    for other in (dataset(NQ, volume_kind="none"), dataset(NQ, extra={"own": [np.zeros(10)]})):
+    for other in (
+        dataset(NQ, volume_kind="none"),
+        dataset(NQ, adjustment="additive"),
+        dataset(NQ, extra={"own": [np.zeros(10)]}),
+    ):
         assert other.bars_fingerprint == plain.bars_fingerprint
         assert other.inputs_fingerprint != plain.inputs_fingerprint
         assert other.fingerprint != plain.fingerprint

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from grandmodel.core.files import write_text
 from grandmodel.evaluation.metrics import Measured
-from grandmodel.evaluation.report import figures, tables, training, votes
+from grandmodel.evaluation.report import figures, kpi_tables, tables, training, votes
 from grandmodel.evaluation.report.curves import EquityCurve, equity_curve
 from grandmodel.evaluation.verdict import CANNOT_TELL, NOT_SHOWN, SHOWN
 
@@ -91,6 +91,7 @@ def page(data: ReportData) -> str:
         ),
         _section("Drawdown", _figure(figures.drawdown_figure(own, _few(others)))),
         _section("Metrics", tables.metrics_html(data.metrics), BAND_NOTE + _grid(data)),
+        *_figures(data),
         _decisions(data),
         _reasons(data),
         *_votes(data),
@@ -133,6 +134,16 @@ def _grid(data: ReportData) -> str:
     grid = data.metrics.get("reference_grid")
     tuned = f" References: {escape(grid)}." if grid else ""
     return f"{tuned} {tables.FLAT_NOTE}." if data.metrics.get("edge") == "flat" else tuned
+
+
+def _figures(data: ReportData) -> list[str]:
+    """Targets, and the figures beyond the main ones."""
+    if "kpis" not in data.metrics:
+        return []
+    return [
+        _section("Targets", kpi_tables.kpis_html(data.metrics), kpi_tables.KPI_NOTE),
+        _section("Risk, round trips and team", kpi_tables.figures_html(data.metrics)),
+    ]
 
 
 def _decisions(data: ReportData) -> str:

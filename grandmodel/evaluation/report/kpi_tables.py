@@ -1,0 +1,59 @@
+"""Targets and further figures as tables, from `metrics.json`."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from grandmodel.evaluation.kpi import CANNOT_TELL, MET, NOT_MET
+from grandmodel.evaluation.report.tables import records_html
+
+SECTIONS = {
+    "risk_figures": "Risk",
+    "trade_figures": "Round trips",
+    "team_figures": "Team",
+}
+KPI_NOTE = (
+    "Targets that are often named for such systems. Met or not met where the whole 95 % interval "
+    "says so, else it cannot be told; nothing is chosen by them."
+)
+BOUNDS = ("_ci_low", "_ci_high")
+
+
+def kpis_html(metrics: Mapping[str, Any]) -> str:
+    """A row per target: what was measured, its interval, and what that says."""
+    return records_html([{k: v for k, v in row.items() if k != "key"} for row in metrics["kpis"]])
+
+
+def kpis_line(metrics: Mapping[str, Any]) -> str:
+    """How many targets were met, for the terminal."""
+    counts = Counter(row["status"] for row in metrics["kpis"])
+    return "targets: " + ", ".join(f"{counts[name]} {name}" for name in (MET, NOT_MET, CANNOT_TELL))
+
+
+def figures_html(metrics: Mapping[str, Any]) -> str:
+    """Risk, trades, team, contributions and moments, a table each."""
+    parts = [
+        f"<h3>{title}</h3>{records_html(_records(metrics[section]))}"
+        for section, title in SECTIONS.items()
+    ]
+    shares = [{"agent": name, **values} for name, values in metrics["contributions"].items()]
+    moments = [
+        {"net return of": what, **metrics[f"{key}_moments"]}
+        for what, key in (("a decision", "reward"), ("a session", "session"))
+    ]
+    parts.append(f"<h3>Contribution per session</h3>{records_html(shares)}")
+    parts.append(f"<h3>Moments</h3>{records_html(moments)}")
+    return "".join(parts)
+
+
+def _records(section: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "figure": key.replace("_", " "),
+            "value": value,
+            "low": section.get(f"{key}_ci_low"),
+            "high": section.get(f"{key}_ci_high"),
+        }
+        for key, value in section.items()
+        if not key.endswith(BOUNDS)
+    ]
