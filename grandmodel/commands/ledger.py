@@ -20,6 +20,7 @@ from grandmodel.core.files import atomic_path
 from grandmodel.evaluation.ledger import Ledger
 from grandmodel.evaluation.ledger_table import lines_frame, summary_frame
 from grandmodel.evaluation.report.tables import UNKNOWN
+from grandmodel.wiring.command_line import check_words
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.exit import guarded
 from grandmodel.wiring.run_config import wants_help
@@ -42,7 +43,7 @@ def chosen(frame: pd.DataFrame, config: LedgerConfig) -> pd.DataFrame:
         wanted = getattr(config.where, key)
         if wanted is None:
             continue
-        found = frame[_matches(frame, key, str(wanted))]
+        found = frame.loc[_matches(frame, key, str(wanted))]
         short = HASH_LETTERS if key in ("data", "config") else None
         there = sorted({str(value)[:short] for value in frame[key] if not pd.isna(value)})
         if key == "data":
@@ -122,13 +123,14 @@ def main(arguments: Sequence[str]) -> None:
     if wants_help(arguments):
         console.print((__doc__ or "").strip(), markup=False)
         return
+    check_words(arguments)
     words = [f"where.{word}" if word.split("=")[0] in FILTERS else word for word in arguments]
     config = typed(compose("ledger", words), LedgerConfig)
     ledger = ledger_of(config)
     found = ledger.read()
     frame = chosen(lines_frame(ledger, found), config)
     shown = frame.tail(config.last) if config.last else frame
-    console.print(as_table(f"{len(shown)} of {len(frame)} lines", shown[list(SHOWN)]))
+    console.print(as_table(f"{len(shown)} of {len(frame)} lines", shown.filter(items=list(SHOWN))))
     console.print(as_table("by bars", summary_frame(frame, found)))
     unlisted = ledger.unlisted()
     if unlisted:

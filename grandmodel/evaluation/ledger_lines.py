@@ -120,7 +120,8 @@ def as_line(text: bytes) -> dict[str, Any] | None:
         if not isinstance(line, dict) or any(key not in line for key in NEEDED):
             return None
         opened_spans(line)
-        int(line.get(NUMBER, 0)), int(line["n"]), int(line["seed"])
+        for value in (line.get(NUMBER, 0), line["n"], line["seed"]):
+            int(value)
     except (ValueError, TypeError, KeyError, AttributeError):  # no JSON, or no such figures
         return None
     return line

@@ -4,6 +4,8 @@ Every figure is computed per path and averaged over paths, as in
 :mod:`grandmodel.evaluation.metrics`. Source: ``docs/definitions.md``, Risk figures.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -125,7 +127,7 @@ def risk_intervals(measured: Measured, *, draws: int, seed: int) -> dict[str, In
             _resampled(starts, own, part.start, length, *columns, measured.sessions_per_year)
         )
     drawn = np.array(found)  # [path, draw, figure]
-    values = np.stack([average_paths(drawn[:, draw]) for draw in range(draws)])
+    values = average_paths(drawn.reshape(len(drawn), -1)).reshape(draws, -1)
     return quantiles(dict(zip(RISK_FIGURES[:-2], values.T[:-2], strict=True)))
 
 
@@ -140,8 +142,8 @@ def quantiles(drawn: dict[str, NDArray[np.float64]]) -> dict[str, Interval]:
     return found
 
 
-def _columns(sessions: SessionRows) -> tuple[NDArray[np.float64], ...]:
-    return (sessions.net, sessions.low, sessions.high, sessions.fall, sessions.compounding)  # type: ignore[return-value]
+def _columns(sessions: SessionRows) -> tuple[Any, Any, Any, Any, bool]:
+    return (sessions.net, sessions.low, sessions.high, sessions.fall, sessions.compounding)
 
 
 def moments_of(values: NDArray[np.float64]) -> dict[str, float | None]:

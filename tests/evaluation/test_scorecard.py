@@ -10,6 +10,7 @@ from grandmodel.evaluation import kpi
 from grandmodel.evaluation.judge import Judge, JudgeRule
 from grandmodel.evaluation.metrics import measure
 from grandmodel.evaluation.ratios import Ratio, ratio_intervals, ratio_values, session_of_row
+from grandmodel.evaluation.report import kpi_tables
 from grandmodel.evaluation.return_metrics import RISK_FIGURES, moments_of, risk_of
 from grandmodel.evaluation.scorecard import Scored, scorecard
 from grandmodel.evaluation.team_metrics import market_return
@@ -164,6 +165,23 @@ def test_ratios_are_resampled_by_whole_sessions(judged):
     assert width == pytest.approx(2 * 1.96 * grown.std() / np.sqrt(len(one)), rel=0.5)
     assert "none" not in found
     assert ratio_values(ratios, measured.sessions)["none"] is None
+
+
+def test_tables_hold_every_figure_and_the_terminal_a_line(judged):
+    card = judged[1]
+    metrics = {**card, "sharpe": 1.8, "sharpe_ci_low": 1.6, "sharpe_ci_high": 2.0}
+    metrics["kpis"] = kpi.kpi_rows(metrics)
+    page = kpi_tables.figures_html(metrics)
+    for section in ("risk_figures", "trade_figures", "team_figures"):
+        for key in card[section]:
+            assert key.endswith(("_ci_low", "_ci_high")) or key.replace("_", " ") in page
+    assert "ensemble stability" in kpi_tables.kpis_html(metrics)
+    count = {row["status"]: 0 for row in metrics["kpis"]}
+    for row in metrics["kpis"]:
+        count[row["status"]] += 1
+    line = kpi_tables.kpis_line(metrics)
+    assert f"{count['cannot tell']} cannot tell" in line
+    assert f"{count['met']} met" in line
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ def voting_world(bars=600):
     draw = np.random.default_rng(5)
     tape = tape.with_column(MOMENTUM, torch.tensor(draw.normal(size=bars)).float())
     tape = tape.with_column(SYNERGY, torch.tensor(draw.integers(-1, 2, bars)).float())
+    for name in ("synergy_confidence", "synergy_age"):
+        tape = tape.with_column(name, torch.tensor(draw.uniform(size=bars)).float())
     kind = draw.integers(0, 5, bars)
     for number, name in enumerate(TYPES, start=1):
         tape = tape.with_column(name, torch.tensor(kind == number).float())
