@@ -67,8 +67,12 @@ def block_sessions(sessions: SessionRows, trips: RoundTrips) -> int:
         rows_per_session = sessions.sums[:, 0].mean()
         holding = 2.0 * float(np.median(trips.bars_held)) / rows_per_session
     wanted = max([holding, float(np.median(automatic)) if automatic else 1.0])
-    most = shortest_path(sessions) // MINIMUM_BLOCKS
-    return max(MINIMUM_BLOCK, min(int(np.ceil(wanted)), most))
+    return block_length(wanted, shortest_path(sessions))
+
+
+def block_length(wanted: float, length: int) -> int:
+    """Sessions of a block: the next whole number, 10 at least, a sixth of ``length`` at most."""
+    return max(MINIMUM_BLOCK, min(int(np.ceil(wanted)), length // MINIMUM_BLOCKS))
 
 
 def shortest_path(sessions: SessionRows) -> int:
@@ -210,29 +214,47 @@ def _sharpe_draws(
     net: NDArray[np.float64], sessions_per_year: float, *, block: int, draws: int, seed: int
 ) -> NDArray[np.float64]:
     """Sharpe ratios of resampled rows of ``net`` [track, session], [track, draw]."""
+    mean, sd = moment_draws(net, block=block, draws=draws, seed=seed)
+    varies = sd > 1e-12
+    return np.where(varies, mean / np.where(varies, sd, 1.0), 0.0) * np.sqrt(sessions_per_year)
+
+
+def moment_draws(
+    net: NDArray[np.float64], *, block: int, draws: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and sd (ddof 0) of resampled rows of ``net`` [track, session], both [track, draw].
+
+    All tracks are resampled with the same blocks. NaN below MINIMUM_SESSIONS.
+    """
     length = net.shape[1]
     if length < MINIMUM_SESSIONS:
-        return np.full((len(net), draws), np.nan)
+        unknown = np.full((len(net), draws), np.nan)
+        return unknown, unknown
     generator = numpy_stream(seed, f"bootstrap/{block}")
     starts = block_starts(generator, length, block, draws)
-    return _block_sharpes(starts, block, net) * np.sqrt(sessions_per_year)
+    centre = net.mean(axis=1, keepdims=True)
+    twice = np.concatenate([net - centre, net - centre], axis=1)
+    sums = np.zeros((2, len(net), 2 * length + 1))
+    np.cumsum(np.stack([twice, twice**2]), axis=2, out=sums[:, :, 1:])
+    total = _block_totals(starts, block, length, sums) / length
+    return total[0] + centre, np.sqrt(np.maximum(total[1] - total[0] ** 2, 0.0))
 
 
 @njit(cache=True)
-def _block_sharpes(starts, block, net):  # pragma: no cover - compiled
-    """Mean / sd (ddof 0) of each track under each draw, [track, draw]."""
-    tracks, length = net.shape
-    out = np.zeros((tracks, starts.shape[0]))
+def _block_totals(starts, block, length, sums):  # pragma: no cover - compiled
+    """Totals of circular blocks from running sums [power, track, row], [power, track, draw].
+
+    A block costs two look-ups whatever its length; the last one is cut to fit ``length``.
+    """
+    powers, tracks, _ = sums.shape
+    out = np.zeros((powers, tracks, starts.shape[0]))
     for draw in range(starts.shape[0]):
-        for track in range(tracks):
-            mean = 0.0
-            square = 0.0
-            for row in range(length):
-                value = net[track, (starts[draw, row // block] + row % block) % length]
-                mean += value
-                square += value * value
-            mean /= length
-            variance = square / length - mean * mean
-            if variance > 1e-24:
-                out[track, draw] = mean / np.sqrt(variance)
+        left = length
+        for start in starts[draw]:
+            rows = min(block, left)
+            left -= rows
+            for power in range(powers):
+                for track in range(tracks):
+                    own = sums[power, track]
+                    out[power, track, draw] += own[start + rows] - own[start]
     return out

@@ -8,23 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grandmodel.evaluation.deflation import minimum_detectable_sharpe
 from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.standing import Standing
 from grandmodel.evaluation.statistics import Difference, Interval
 
 SHOWN, NOT_SHOWN, CANNOT_TELL = "shown", "not shown", "cannot tell"
 RIVALS = ("long_only", "vol_target", "ma_cross")
-DETECTION = 2.8  # z of a two-sided 5 % test plus z of 80 % power
 DETECTABLE_SHARPE = 2.0
 MINIMUM_TRIPS = 100
 MINIMUM_SESSIONS = 60
 BEST_SESSIONS = 5
 BEST_SHARE = 0.5
-UNCHECKED = (
-    "3 (deflation by trials)",
-    "4 (overfitting among configurations)",
-    "5 (one decision of delay)",
-    "6 (twice the costs)",
-)
+LEAST_DEFLATED = 0.95
+MOST_OVERFITTING = 0.2
+DEFLATION = "3 (deflation by trials)"
+UNCHECKED = ("5 (one decision of delay)", "6 (twice the costs)")
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Evidence:
     years: float
     best_share: float | None  # share of the best five sessions in the profit; None: no profit
     chosen_here: bool  # checkpoint or gate was chosen on these bars
+    standing: Standing | None  # among the trials on these bars; None: not yet checked
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def gather(
     random_p: float | None,
     *,
     chosen_here: bool,
+    standing: Standing | None = None,
 ) -> Evidence:
     """Collect the evidence of a measured track."""
     net = measured.sessions.net
@@ -70,6 +71,7 @@ def gather(
         years=len(net) / measured.sessions_per_year,
         best_share=best / profit if profit > 0 else None,
         chosen_here=chosen_here,
+        standing=standing,
     )
 
 
@@ -81,7 +83,7 @@ def judge_evidence(evidence: Evidence) -> Verdict:
     failing = _failing(evidence)
     if failing:
         return Verdict(NOT_SHOWN, _sentence(failing, evidence))
-    return Verdict(SHOWN, _sentence(["clauses 1, 2 and 7 hold"], evidence))
+    return Verdict(SHOWN, _sentence([f"clauses {_joined(_held(evidence))} hold"], evidence))
 
 
 def _cannot_tell(evidence: Evidence) -> list[str]:
@@ -89,7 +91,7 @@ def _cannot_tell(evidence: Evidence) -> list[str]:
     reasons = []
     if evidence.chosen_here:
         reasons.append("the checkpoint or its gate was chosen on this split")
-    detectable = DETECTION / np.sqrt(evidence.years) if evidence.years > 0 else float("inf")
+    detectable = minimum_detectable_sharpe(evidence.years)
     if detectable > DETECTABLE_SHARPE:
         reasons.append(
             f"{evidence.years:.2f} years can only detect a Sharpe of {detectable:.1f} or more "
@@ -120,10 +122,49 @@ def _failing(evidence: Evidence) -> list[str]:
         reasons.append("clause 2: there is no rank among random trades")
     elif evidence.random_p >= 0.05:
         reasons.append(f"clause 2: random trades do as well (p = {evidence.random_p:.3f})")
+    return [*reasons, *_failing_among_trials(evidence.standing)]
+
+
+def _failing_among_trials(standing: Standing | None) -> list[str]:
+    """Clauses 3 and 4, where they were checked."""
+    if standing is None:
+        return []
+    reasons = []
+    found = standing.deflation
+    if not found.deflated > LEAST_DEFLATED:
+        reasons.append(
+            f"clause 3: the probability of a Sharpe above what luck finds in {found.trials} "
+            f"trials is {found.deflated:.3f}, more than {LEAST_DEFLATED:g} is needed"
+        )
+    if standing.overfitting is not None and standing.overfitting >= MOST_OVERFITTING:
+        reasons.append(
+            f"clause 4: among {standing.configurations} configurations the best of one half is "
+            f"no better than the median on the other with probability "
+            f"{standing.overfitting:.2f}, less than {MOST_OVERFITTING:g} is needed"
+        )
     return reasons
+
+
+def _held(evidence: Evidence) -> list[str]:
+    """The clauses that were checked, by number."""
+    standing = evidence.standing
+    deflated = [] if standing is None else ["3"]
+    chosen = [] if standing is None or standing.overfitting is None else ["4"]
+    return ["1", "2", *deflated, *chosen, "7"]
+
+
+def _joined(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _sentence(reasons: list[str], evidence: Evidence) -> str:
     """Join the reasons and name what was not checked."""
     absent = [f"2 ({name})" for name in RIVALS if name not in evidence.differences]
-    return f"{'; '.join(reasons)}. Not yet checked: clauses {', '.join([*absent, *UNCHECKED])}."
+    standing = evidence.standing
+    deflation = [DEFLATION] if standing is None else []
+    few = ""
+    if standing is None or standing.overfitting is None:
+        count = 1 if standing is None else standing.configurations
+        few = f"Clause 4: one of few trials ({count} on these sessions). "
+    unchecked = ", ".join([*absent, *deflation, *UNCHECKED])
+    return f"{'; '.join(reasons)}. {few}Not yet checked: clauses {unchecked}."

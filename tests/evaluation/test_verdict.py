@@ -2,9 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from grandmodel.evaluation.deflation import Deflation
+from grandmodel.evaluation.standing import Standing
 from grandmodel.evaluation.statistics import Difference, Interval
 from grandmodel.evaluation.verdict import Evidence, judge_evidence
 
+STANDING = Standing(Deflation(20, 0.05, 0.999, 0.99), 3, None, None)
 GOOD = Evidence(
     sharpe=Interval(0.8, 2.4),
     differences={
@@ -16,15 +19,36 @@ GOOD = Evidence(
     years=5.0,
     best_share=0.1,
     chosen_here=False,
+    standing=STANDING,
 )
 
 
 def test_good_evidence_is_shown_and_says_what_was_not_checked():
     found = judge_evidence(GOOD)
     assert found.verdict == "shown"
-    for clause in ("3 (", "4 (", "5 (", "6 ("):
-        assert clause in found.reason
-    assert "2 (" not in found.reason
+    assert found.reason == (
+        "clauses 1, 2, 3 and 7 hold. Clause 4: one of few trials (3 on these sessions). "
+        "Not yet checked: clauses 5 (one decision of delay), 6 (twice the costs)."
+    )
+
+
+def test_without_a_ledger_the_deflation_is_not_checked():
+    found = judge_evidence(replace(GOOD, standing=None))
+    assert found.verdict == "shown"
+    assert "clauses 1, 2 and 7 hold" in found.reason
+    assert "3 (deflation by trials), 5 (" in found.reason
+
+
+def test_enough_configurations_are_judged_by_their_overfitting():
+    many = replace(STANDING, configurations=8, overfitting=0.19, superior_p=0.01)
+    found = judge_evidence(replace(GOOD, standing=many))
+    assert found.verdict == "shown"
+    assert "clauses 1, 2, 3, 4 and 7 hold" in found.reason
+    assert "few trials" not in found.reason
+
+
+def _deflated(value):
+    return replace(STANDING, deflation=replace(STANDING.deflation, deflated=value))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +77,9 @@ def test_what_cannot_be_told_comes_first(change, words):
         ({"differences": {**GOOD.differences, "ma_cross": Difference(1, 0.0, 2)}}, "to ma_cross"),
         ({"random_p": 0.05}, "p = 0.050"),
         ({"random_p": None}, "no rank among random trades"),
+        ({"standing": _deflated(0.95)}, "in 20 trials is 0.950"),
+        ({"standing": _deflated(float("nan"))}, "clause 3"),
+        ({"standing": replace(STANDING, configurations=8, overfitting=0.2)}, "probability 0.20"),
         ({"best_share": None, "sharpe": Interval(-2.0, -1.0)}, "clause 1"),
     ],
 )

@@ -1,0 +1,149 @@
+"""Where a result stands among everything that was tried on its bars.
+
+Reads lines of the ledger, writes none. Source: ``docs/definitions.md``, Deflation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grandmodel.evaluation.deflation import Deflation, deflate
+from grandmodel.evaluation.ledger import Ledger, Moments, Trial, moments
+from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.selection import overfitting_probability, superior_ability_p
+from grandmodel.evaluation.statistics import block_sessions
+
+MOST_DRAWS = 1_000  # of the test of superior ability, whose p-value needs no more
+LEAST_CONFIGURATIONS = 8  # fewer say nothing about overfitting
+ENVIRONMENT = "environment"  # kind of a line without returns
+Series = tuple[NDArray[np.int64], NDArray[np.float64]]  # closes of sessions, net returns
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A result beside all trials on its bars."""
+
+    deflation: Deflation
+    configurations: int  # of the same sessions, its own included
+    overfitting: float | None  # None below LEAST_CONFIGURATIONS
+    superior_p: float | None  # of the best of them against the benchmark; None likewise
+
+
+def trial_moments(lines: Sequence[Mapping[str, Any]], trial: Trial, own: Moments) -> list[Moments]:
+    """Moments of every trial on the bars of ``trial``, one each, its own as it is now.
+
+    The last line of a trial counts; lines without returns are no trials.
+    """
+    found = {
+        line["trial"]: Moments(*(line[key] for key in ("mean", "sd", "skew", "kurtosis", "n")))
+        for line in lines
+        if line["kind"] != ENVIRONMENT and line["data"] == trial.data
+    }
+    return list({**found, trial.key: own}.values())
+
+
+def configuration_returns(
+    lines: Sequence[Mapping[str, Any]],
+    trial: Trial,
+    own: Series,
+    returns: Callable[[str], Series],
+) -> NDArray[np.float64]:
+    """Net session returns of every configuration on the split of ``trial``, seeds averaged.
+
+    Configurations whose sessions are not the same ones, or whose returns are gone, are left out.
+
+    Args:
+        lines: of the ledger.
+        trial: the judged one.
+        own: its sessions, which the others must share.
+        returns: from the name of a trial to its sessions.
+
+    Returns:
+        [session, configuration], the judged configuration first.
+    """
+    by_config: dict[str, list[NDArray[np.float64]]] = {trial.config: [own[1]]}
+    named = {line["trial"]: line for line in lines if line["kind"] != ENVIRONMENT}
+    for name, line in named.items():
+        same = line["data"] == trial.data and line["split"] == trial.split
+        if not same or name == trial.key:
+            continue
+        try:
+            closes, net = returns(name)
+        except FileNotFoundError:  # moved away: one configuration fewer
+            continue
+        if np.array_equal(closes, own[0]):
+            by_config.setdefault(line["config"], []).append(net)
+    return np.column_stack([np.mean(seeds, axis=0) for seeds in by_config.values()])
+
+
+def standing_of(
+    trials: Sequence[Moments],
+    configurations: NDArray[np.float64],
+    own: NDArray[np.float64],
+    benchmark: NDArray[np.float64],
+    *,
+    block: int,
+    draws: int,
+    seed: int,
+) -> Standing:
+    """Tell where a track stands.
+
+    Args:
+        trials: moments of every trial on its bars, its own included.
+        configurations: net session returns, [session, configuration].
+        own: net session returns of the track, [session].
+        benchmark: those of long_only, [session].
+        block: sessions of a circular block.
+        draws: resamples.
+        seed: of the resamples.
+    """
+    overfitting, superior = None, None
+    count = configurations.shape[1]
+    if count >= LEAST_CONFIGURATIONS:
+        overfitting = overfitting_probability(configurations)
+        superior = superior_ability_p(
+            configurations, benchmark, block=block, draws=min(draws, MOST_DRAWS), seed=seed
+        )
+    return Standing(deflate(moments(own), trials), count, overfitting, superior)
+
+
+def standing_in(
+    ledger: Ledger, trial: Trial, own: Measured, benchmark: Measured, *, draws: int, seed: int
+) -> Standing:
+    """Tell where a track stands in a ledger that need not hold it yet.
+
+    Args:
+        ledger: of all trials.
+        trial: identity of the judged track.
+        own: the judged track.
+        benchmark: long_only over the same sessions.
+        draws: resamples.
+        seed: of the resamples.
+    """
+    lines, sessions = ledger.lines(), own.sessions
+    return standing_of(
+        trial_moments(lines, trial, moments(sessions.net)),
+        configuration_returns(lines, trial, (sessions.close_time_ns, sessions.net), ledger.returns),
+        sessions.net,
+        benchmark.sessions.net,
+        block=block_sessions(sessions, own.trips),
+        draws=draws,
+        seed=seed,
+    )
+
+
+def standing_record(standing: Standing, sessions_per_year: float) -> dict[str, float | None]:
+    """Lay a standing out for ``metrics.json``; Sharpe ratios per year."""
+    found = standing.deflation
+    return {
+        "count": found.trials,
+        "configurations": standing.configurations,
+        "lucky_sharpe": found.lucky_sharpe * np.sqrt(sessions_per_year),
+        "probabilistic_sharpe": found.probabilistic,
+        "deflated_sharpe": found.deflated,
+        "overfitting_probability": standing.overfitting,
+        "superior_ability_p": standing.superior_p,
+    }

@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grandmodel.evaluation.ledger import Ledger, Trial, moments
+from grandmodel.evaluation.standing import (
+    configuration_returns,
+    standing_of,
+    standing_record,
+    trial_moments,
+)
+
+RNG = np.random.default_rng(0)
+CLOSES = np.arange(300)
+OWN = Trial("own", "bars", "test", 0)
+
+
+def noise(mean=0.0, sessions=300):
+    return RNG.normal(mean, 0.01, sessions)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """Two seeds of nine configurations, another split, other bars, and an environment."""
+    found = Ledger(tmp_path / "ledger.jsonl")
+    for number in range(9):
+        for seed in range(2):
+            trial = Trial(f"c{number}", "bars", "test", seed)
+            found.append("evaluate", trial, noise(), close_time_ns=CLOSES, run="r")
+    for change in ({"split": "validation"}, {"data": "other"}):
+        found.append("train", replace(OWN, **change), noise(), close_time_ns=CLOSES, run="r")
+    short = Trial("short", "bars", "test", 0)
+    found.append("evaluate", short, noise(sessions=9), close_time_ns=CLOSES[:9], run="r")
+    empty = replace(OWN, config="environment")
+    found.append("environment", empty, np.zeros(0), close_time_ns=CLOSES[:0], run="r")
+    return found
+
+
+def test_all_trials_on_the_bars_count_once(ledger):
+    own = moments(noise())
+    found = trial_moments(ledger.lines(), OWN, own)
+    assert len(found) == 18 + 1 + 1 + 1
+    assert found.count(own) == 1
+    ledger.append("evaluate", OWN, noise(), close_time_ns=CLOSES, run="r")
+    assert len(trial_moments(ledger.lines(), OWN, own)) == len(found)
+
+
+def test_seeds_of_a_configuration_are_averaged(ledger):
+    own = noise()
+    net = configuration_returns(ledger.lines(), OWN, (CLOSES, own), ledger.returns)
+    assert net.shape == (300, 10)
+    np.testing.assert_array_equal(net[:, 0], own)
+    both = [ledger.returns(Trial("c0", "bars", "test", seed).key)[1] for seed in (0, 1)]
+    np.testing.assert_array_equal(net[:, 1], np.mean(both, axis=0))
+
+
+def test_returns_that_are_gone_leave_a_configuration_out(ledger):
+    for seed in (0, 1):
+        name = Trial("c0", "bars", "test", seed).key
+        (ledger.path.parent / "ledger_returns" / f"{name}.npz").unlink()
+    net = configuration_returns(ledger.lines(), OWN, (CLOSES, noise()), ledger.returns)
+    assert net.shape == (300, 9)
+
+
+def test_overfitting_is_told_from_eight_configurations_on(ledger):
+    own = noise(0.003)
+    net = configuration_returns(ledger.lines(), OWN, (CLOSES, own), ledger.returns)
+    trials = trial_moments(ledger.lines(), OWN, moments(own))
+    few, enough = (
+        standing_of(trials, net[:, :n], own, np.zeros(300), block=10, draws=200, seed=0)
+        for n in (7, 8)
+    )
+    assert few.overfitting is None
+    assert few.superior_p is None
+    assert enough.overfitting < 0.2
+    assert enough.superior_p < 0.05
+    record = standing_record(enough, 252.0)
+    assert record["count"] == 21
+    assert record["lucky_sharpe"] == pytest.approx(enough.deflation.lucky_sharpe * 252**0.5)
+    assert record["deflated_sharpe"] < record["probabilistic_sharpe"]
