@@ -22,7 +22,7 @@ BEST_SESSIONS = 5
 BEST_SHARE = 0.5
 LEAST_DEFLATED = 0.95
 MOST_OVERFITTING = 0.2
-DEFLATION = "3 (deflation by trials)"
+AMONG_TRIALS = ("3 (deflation by trials)", "4 (overfitting among configurations)")
 UNCHECKED = ("5 (one decision of delay)", "6 (twice the costs)")
 
 
@@ -161,10 +161,9 @@ def _sentence(reasons: list[str], evidence: Evidence) -> str:
     """Join the reasons and name what was not checked."""
     absent = [f"2 ({name})" for name in RIVALS if name not in evidence.differences]
     standing = evidence.standing
-    deflation = [DEFLATION] if standing is None else []
+    among_trials = AMONG_TRIALS if standing is None else ()
     few = ""
-    if standing is None or standing.overfitting is None:
-        count = 1 if standing is None else standing.configurations
-        few = f"Clause 4: one of few trials ({count} on these sessions). "
-    unchecked = ", ".join([*absent, *deflation, *UNCHECKED])
+    if standing is not None and standing.overfitting is None:
+        few = f"Clause 4: one of few trials ({standing.configurations} on these sessions). "
+    unchecked = ", ".join([*absent, *among_trials, *UNCHECKED])
     return f"{'; '.join(reasons)}. {few}Not yet checked: clauses {unchecked}."

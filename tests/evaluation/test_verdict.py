@@ -36,7 +36,8 @@ def test_without_a_ledger_the_deflation_is_not_checked():
     found = judge_evidence(replace(GOOD, standing=None))
     assert found.verdict == "shown"
     assert "clauses 1, 2 and 7 hold" in found.reason
-    assert "3 (deflation by trials), 5 (" in found.reason
+    assert "3 (deflation by trials), 4 (overfitting among configurations), 5 (" in found.reason
+    assert "few trials" not in found.reason
 
 
 def test_enough_configurations_are_judged_by_their_overfitting():
