@@ -215,7 +215,7 @@ def _sharpe_draws(
 ) -> NDArray[np.float64]:
     """Sharpe ratios of resampled rows of ``net`` [track, session], [track, draw]."""
     mean, sd = moment_draws(net, block=block, draws=draws, seed=seed)
-    varies = sd > 1e-12
+    varies = ~(sd <= 1e-12)  # NaN stays NaN
     return np.where(varies, mean / np.where(varies, sd, 1.0), 0.0) * np.sqrt(sessions_per_year)
 
 
