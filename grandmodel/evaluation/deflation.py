@@ -120,5 +120,5 @@ def minimum_detectable_sharpe(years: float, power: float = 0.8, size: float = 0.
     """
     if years <= 0:
         return float("inf")
-    z = norm.ppf(1.0 - size / 2.0) + norm.ppf(power)
-    return float(round(z, 2) / np.sqrt(years))
+    z = float(norm.ppf(1.0 - size / 2.0)) + float(norm.ppf(power))
+    return round(z, 2) / float(np.sqrt(years))

@@ -10,7 +10,7 @@ from grandmodel.evaluation.statistics import TAIL, Difference
 
 def interquartile_mean(scores: NDArray[np.float64]) -> float:
     """Mean of the middle half of all scores of all tasks, any shape (Agarwal et al. 2021)."""
-    return float(trim_mean(scores, 0.25, axis=None))
+    return float(trim_mean(scores.ravel(), 0.25))
 
 
 def seeds_interval(scores: NDArray[np.float64], *, draws: int, seed: int) -> Difference:

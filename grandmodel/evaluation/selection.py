@@ -102,7 +102,7 @@ def superior_ability_p(
         seed=seed,
     )
     test.compute()
-    return float(test.pvalues["consistent"])
+    return float(np.asarray(test.pvalues["consistent"]))
 
 
 def _at_one_risk(net: NDArray[np.float64]) -> NDArray[np.float64]:
