@@ -47,7 +47,7 @@ def readme_overrides() -> list[list[str]]:
 
 @pytest.mark.parametrize("overrides", readme_overrides(), ids=" ".join)
 def test_commands_of_the_readme_compose(overrides: list[str]) -> None:
-    single = [re.sub(r"=(\d+|\[[^]]*\]),.*$", r"=\1", word) for word in overrides]
+    single = [re.sub(r"=(\w+|\[[^]]*\]),.*$", r"=\1", word) for word in overrides]
     assert typed(compose("train", single), TrainConfig).total_steps >= 1
 
 

@@ -1,9 +1,14 @@
 """What a track earned beside the market. Source: ``docs/definitions.md``, Alpha and beta."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from grandmodel.evaluation.deflation import minimum_detectable_sharpe
+from grandmodel.evaluation.metrics import Measured, number
+from grandmodel.evaluation.statistics import block_sessions
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,18 @@ def alpha_beta(
     )
     (alpha, beta), (alpha_t, beta_t) = fitted.params, fitted.tvalues
     return Alpha(float(alpha) * sessions_per_year, float(alpha_t), float(beta), float(beta_t))
+
+
+def beside_market(own: Measured, long_only: Measured) -> dict[str, Any]:
+    """Return `market`, alpha and beta to long only, and `minimum_detectable_sharpe`."""
+    found = alpha_beta(
+        own.sessions.net,
+        long_only.sessions.net,
+        own.sessions_per_year,
+        lags=block_sessions(own.sessions, own.trips),
+    )
+    detectable = minimum_detectable_sharpe(len(own.sessions) / own.sessions_per_year)
+    return {
+        "market": None if found is None else asdict(found),
+        "minimum_detectable_sharpe": number(detectable),
+    }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grandmodel.core.checks import UserError
 from grandmodel.evaluation.deflation import Deflation, deflate
 from grandmodel.evaluation.ledger import Ledger, Moments, Trial, moments
 from grandmodel.evaluation.metrics import Measured
@@ -72,7 +73,7 @@ def configuration_returns(
             continue
         try:
             closes, net = returns(name)
-        except FileNotFoundError:  # moved away: one configuration fewer
+        except UserError:  # moved away: one configuration fewer
             continue
         if np.array_equal(closes, own[0]):
             by_config.setdefault(line["config"], []).append(net)

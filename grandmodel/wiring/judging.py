@@ -9,11 +9,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from grandmodel.envs.action import session_edge
+from grandmodel.evaluation.alpha import beside_market
 from grandmodel.evaluation.execution import JudgeRule, rules_beside
 from grandmodel.evaluation.judge import Judge
 from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.kpi import kpi_rows
-from grandmodel.evaluation.ledger import Ledger
+from grandmodel.evaluation.ledger import Ledger, Trial
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.kpi_tables import kpis_line
@@ -22,6 +23,7 @@ from grandmodel.evaluation.report.tables import openings_text, orders_text, term
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
 from grandmodel.evaluation.rules import describe_grid
 from grandmodel.evaluation.scorecard import Scored, scorecard
+from grandmodel.evaluation.standing import standing_in, standing_record
 from grandmodel.evaluation.statistics import (
     Difference,
     intervals,
@@ -30,7 +32,7 @@ from grandmodel.evaluation.statistics import (
     with_intervals,
 )
 from grandmodel.evaluation.track import Market, Track
-from grandmodel.evaluation.verdict import Verdict, gather, judge_evidence
+from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.systems.config import VOTES
@@ -101,7 +103,8 @@ class Judging:
             name: sharpe_difference(self.measured, found, **self._draws)
             for name, found in self.rivals.baselines.items()
         }
-        verdict = self._verdict(differences)
+        self.evidence = self._evidence(differences)
+        verdict = judge_evidence(self.evidence)
         subject = self.subject
         record = metrics_record(
             self.measured,
@@ -141,18 +144,17 @@ class Judging:
     def _figures(self, found: Measured) -> dict[str, Any]:
         return with_intervals(found.scalars, intervals(found, **self._draws))
 
-    def _verdict(self, differences: Mapping[str, Difference]) -> Verdict:
+    def _evidence(self, differences: Mapping[str, Difference]) -> Evidence:
         counted = {
             name: found for name, found in differences.items() if name not in ("flat", "random")
         }
-        evidence = gather(
+        return gather(
             self.measured,
             sharpe_interval(self.measured, **self._draws),
             counted,
             self.rivals.random_p,
             chosen_here=self.occasion.chosen_here,
         )
-        return judge_evidence(evidence)
 
     def _facts(self) -> dict[str, Any]:
         """Gate, weights, the other execution rules, references and the share of the optimum."""
@@ -165,6 +167,7 @@ class Judging:
             "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
             "beside": {name: measured.scalars for name, measured in self.beside.items()},
             **self._counts(),
+            **beside_market(self.measured, self.rivals.baselines["long_only"]),
             "votes": self.votes.figures,
             "references": {
                 name: {
@@ -255,6 +258,7 @@ class Judging:
         )
         sessions = self.measured.sessions
         ledger = Ledger(Path(self.config.paths.ledger))
+        self._judge_among_trials(ledger, trial)
         ledger.append(
             self.occasion.kind,
             trial,
@@ -271,6 +275,19 @@ class Judging:
         self.told = {"trials on these bars": str(found.trials(trial.data))}
         if found.complaint:
             self.told["ledger"] = found.complaint
+
+    def _judge_among_trials(self, ledger: Ledger, trial: Trial) -> None:
+        """Judge again, now with the trials on these bars."""
+        own, long_only = self.measured, self.rivals.baselines["long_only"]
+        standing = standing_in(ledger, trial, own, long_only, **self._draws)
+        verdict = judge_evidence(replace(self.evidence, standing=standing))
+        self.metrics |= tidy(
+            {
+                "verdict": verdict.verdict,
+                "verdict_reason": verdict.reason,
+                "trials": standing_record(standing, own.sessions_per_year),
+            }
+        )
 
 
 def _costs(instrument: Any) -> dict[str, float | str | None]:
