@@ -107,6 +107,7 @@ class AgentConfig:
             self.max_hold_bars >= 1,
             f"agent.max_hold_bars must be at least 1, was {self.max_hold_bars}",
         )
+        require_distinct("agent.account", self.account)
         _check_active(self)
         _check_votes(self)
         if self.context is not None:

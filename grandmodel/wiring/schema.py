@@ -103,6 +103,11 @@ class LedgerFilter:
     config: str | None = None  # beginning of a hash of settings
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a seed that no run has."""
+        given = self.seed is None or self.seed >= 0
+        require(given, f"where.seed must not be negative, was {self.seed}")
+
 
 @dataclass(kw_only=True)
 class LedgerConfig:

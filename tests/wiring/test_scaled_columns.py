@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from grandmodel.evaluation.report.feature_page import spread_table
+from grandmodel.evaluation.report.feature_frames import Columns, spread_table
 from grandmodel.features.arrays import path_arrays
-from grandmodel.features.matrix import compute
+from grandmodel.features.matrix import MATRIX_30, compute
 from grandmodel.market.calendar import session_table
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.market import build_dataset
@@ -28,8 +28,9 @@ def test_no_scaled_column_is_flat_clipped_or_constant(world: str) -> None:
     arrays = path_arrays(path, session_table(path.bars))
     (found,) = compute([arrays], config.features)
     frame = pd.DataFrame({f"scaled_{name}": values for name, values in found.scaled.items()})
-    spread = spread_table(frame).set_index("column")
+    spread = spread_table(Columns(30, MATRIX_30, frame)).set_index("column")
     assert len(spread) == 13
     assert spread["sd"].between(0.2, 1.2).all()
     assert (spread["clipped"] < 0.05).all()
     assert (spread["most_frequent"].drop([*PULSES]) < 0.70).all()
+    assert set(spread["test"]) == {"pass", "pulse"}
