@@ -181,7 +181,12 @@ def instrument_for(
 
 
 GENERIC_INSTRUMENT = Instrument(
-    name=GENERIC, fee_bps=1.0, half_spread_bps=1.0, slippage_bps=0.5, calendar="days"
+    name=GENERIC,
+    fee_bps=1.0,
+    half_spread_bps=1.0,
+    slippage_bps=0.5,
+    calendar="days",
+    edge="carry",  # its hours are not known
 )
 
 

@@ -36,8 +36,9 @@ def test_shipped_instruments() -> None:
     assert (SHIPPED["SPY"].edge, SHIPPED["BTCUSDT"].edge, SHIPPED["NQ"].edge) == (
         "flat",
         "carry",
-        "carry",
+        None,
     )
+    assert (SHIPPED["MES"].multiplier, SHIPPED["MNQ"].multiplier) == (5, 2)
     assert (SHIPPED["ES"].multiplier, SHIPPED["NQ"].multiplier) == (50, 20)
 
 

@@ -31,7 +31,8 @@ def metrics(folder: Path) -> dict:
 
 def timeless(folder: Path) -> dict:
     found = metrics(folder)
-    return {k: v for k, v in found.items() if k not in ("seconds", "env_steps_per_s")}
+    passing = ("seconds", "env_steps_per_s", "trials")  # the last: what else was tried meanwhile
+    return {k: v for k, v in found.items() if k not in passing}
 
 
 def named(output: str, home: Path) -> Path:
