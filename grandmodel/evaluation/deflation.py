@@ -23,6 +23,7 @@ class Deflation:
     lucky_sharpe: float  # expected best of the trials without an edge, per session
     probabilistic: float  # that the true ratio is above zero; NaN where nothing varies
     deflated: float  # that it is above lucky_sharpe; NaN where nothing varies
+    sessions_needed: float  # to tell it from lucky_sharpe at 95 %; infinite where it is not above
 
 
 def probabilistic_sharpe(
@@ -98,7 +99,8 @@ def deflate(own: Moments, trials: Sequence[Moments]) -> Deflation:
         trials: moments of every trial, its own included; their number is what counts.
     """
     if own.n < 2 or own.sd <= 0.0:
-        return Deflation(len(trials), float("nan"), float("nan"), float("nan"))
+        nan = float("nan")
+        return Deflation(len(trials), nan, nan, nan, float("inf"))
     varied = [found for found in trials if found.n > 1 and found.sd > 0.0]
     sharpes = np.array([found.mean / found.sd for found in varied])
     sessions = np.array([found.n for found in varied], np.int64)
@@ -109,6 +111,7 @@ def deflate(own: Moments, trials: Sequence[Moments]) -> Deflation:
         lucky,
         probabilistic_sharpe(sharpe, own.skew, own.kurtosis, own.n),
         probabilistic_sharpe(sharpe, own.skew, own.kurtosis, own.n, lucky),
+        minimum_track_record(sharpe, own.skew, own.kurtosis, lucky),
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from grandmodel.evaluation.overlap import UsedSpan, overlapping
 
-NEEDED = ("kind", "trial", "config", "data", "split", "seed", "n", "returns")  # of every line
+MOMENT_KEYS = ("mean", "sd", "skew", "kurtosis", "n")  # of the net session returns
+NEEDED = ("kind", "trial", "config", "data", "split", "seed", "returns", *MOMENT_KEYS)
 NUMBER = "line"  # place of a line, given when it was written
 
 
@@ -122,6 +123,8 @@ def as_line(text: bytes) -> dict[str, Any] | None:
         opened_spans(line)
         for value in (line.get(NUMBER, 0), line["n"], line["seed"]):
             int(value)
+        for key in MOMENT_KEYS:
+            float(line[key])
     except (ValueError, TypeError, KeyError, AttributeError):  # no JSON, or no such figures
         return None
     return line

@@ -3,9 +3,8 @@
 Reads lines of the ledger, writes none. Source: ``docs/definitions.md``, Deflation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.deflation import Deflation, deflate
 from grandmodel.evaluation.ledger import Ledger, Moments, Trial, moments
+from grandmodel.evaluation.ledger_lines import MOMENT_KEYS, LedgerLines
 from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.selection import overfitting_probability, superior_ability_p
 from grandmodel.evaluation.statistics import block_sessions
 
 MOST_DRAWS = 1_000  # of the test of superior ability, whose p-value needs no more
 LEAST_CONFIGURATIONS = 8  # fewer say nothing about overfitting
-ENVIRONMENT = "environment"  # kind of a line without returns
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]  # closes of sessions, net returns
 
 
@@ -33,21 +32,23 @@ class Standing:
     superior_p: float | None  # of the best of them against the benchmark; None likewise
 
 
-def trial_moments(lines: Sequence[Mapping[str, Any]], trial: Trial, own: Moments) -> list[Moments]:
-    """Moments of every trial on the bars of ``trial``, one each, its own as it is now.
+def trial_moments(found: LedgerLines, trial: Trial, own: Moments) -> list[Moments]:
+    """Moments of every trial on the bars of ``trial`` and what was made of them, its own as it is.
 
-    The last line of a trial counts; lines without returns are no trials.
+    Args:
+        found: the ledger.
+        trial: the judged one.
+        own: moments of its net session returns.
     """
-    found = {
-        line["trial"]: Moments(*(line[key] for key in ("mean", "sd", "skew", "kurtosis", "n")))
-        for line in lines
-        if line["kind"] != ENVIRONMENT and line["data"] == trial.data
+    others = {
+        line["trial"]: Moments(*(line[key] for key in MOMENT_KEYS))
+        for line in found.with_returns(trial.data)
     }
-    return list({**found, trial.key: own}.values())
+    return list({**others, trial.key: own}.values())
 
 
 def configuration_returns(
-    lines: Sequence[Mapping[str, Any]],
+    found: LedgerLines,
     trial: Trial,
     own: Series,
     returns: Callable[[str], Series],
@@ -57,7 +58,7 @@ def configuration_returns(
     Configurations whose sessions are not the same ones, or whose returns are gone, are left out.
 
     Args:
-        lines: of the ledger.
+        found: the ledger.
         trial: the judged one.
         own: its sessions, which the others must share.
         returns: from the name of a trial to its sessions.
@@ -66,13 +67,11 @@ def configuration_returns(
         [session, configuration], the judged configuration first.
     """
     by_config: dict[str, list[NDArray[np.float64]]] = {trial.config: [own[1]]}
-    named = {line["trial"]: line for line in lines if line["kind"] != ENVIRONMENT}
-    for name, line in named.items():
-        same = line["data"] == trial.data and line["split"] == trial.split
-        if not same or name == trial.key:
+    for line in found.with_returns(trial.data, trial.split):
+        if line["data"] != trial.data or line["trial"] == trial.key:
             continue
         try:
-            closes, net = returns(name)
+            closes, net = returns(line["trial"])
         except UserError:  # moved away: one configuration fewer
             continue
         if np.array_equal(closes, own[0]):
@@ -124,10 +123,10 @@ def standing_in(
         draws: resamples.
         seed: of the resamples.
     """
-    lines, sessions = ledger.lines(), own.sessions
+    found, sessions = ledger.read(), own.sessions
     return standing_of(
-        trial_moments(lines, trial, moments(sessions.net)),
-        configuration_returns(lines, trial, (sessions.close_time_ns, sessions.net), ledger.returns),
+        trial_moments(found, trial, moments(sessions.net)),
+        configuration_returns(found, trial, (sessions.close_time_ns, sessions.net), ledger.returns),
         sessions.net,
         benchmark.sessions.net,
         block=block_sessions(sessions, own.trips),
@@ -145,6 +144,7 @@ def standing_record(standing: Standing, sessions_per_year: float) -> dict[str, f
         "lucky_sharpe": found.lucky_sharpe * np.sqrt(sessions_per_year),
         "probabilistic_sharpe": found.probabilistic,
         "deflated_sharpe": found.deflated,
+        "minimum_track_record_years": found.sessions_needed / sessions_per_year,
         "overfitting_probability": standing.overfitting,
         "superior_ability_p": standing.superior_p,
     }

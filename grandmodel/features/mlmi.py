@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from grandmodel.core.checks import require_choice
-from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.of_closes import OfCloses
 from grandmodel.features.smooth import rsi, wma
 
 LABEL_MODES = ("literal", "predictive")
@@ -171,7 +171,7 @@ LAST_1000 = Memory(1000, 0)
 TEXT_MEMORY = Memory(10_000, 200)
 
 
-class Mlmi:
+class Mlmi(OfCloses):
     """Nearest-neighbour momentum on crosses of WMA(5) and WMA(20) of the close.
 
     Columns (`docs/definitions.md`, section MLMI): ``mlmi_value`` 0..100, 50 until 200 events
@@ -211,17 +211,5 @@ class Mlmi:
         """How many events were stored since the start, those forgotten included."""
         return int(self._state[3][_STORED])
 
-    def _take(self, close: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.empty((len(self.columns), close.size))
+    def _write(self, close: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         _advance(close, *self._rules, *self._state, out)
-        return out
-
-    def over(self, bars: BarArrays) -> dict[str, NDArray[np.float64]]:
-        """Return the columns [bar], from nothing; `update` may go on from the last bar."""
-        self._reset()
-        return dict(zip(self.columns, self._take(bars.close), strict=True))
-
-    def update(self, bar: Bar) -> dict[str, float]:
-        """Take the next bar; return its columns."""
-        row = self._take(np.array([bar.close]))[:, 0]
-        return dict(zip(self.columns, row.tolist(), strict=True))

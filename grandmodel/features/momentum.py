@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.of_closes import OfCloses
 
 SHORT_BARS, LONG_BARS = 20, 50
 
@@ -21,7 +21,7 @@ def _advance(close, ring, counter, out):
             out[row, t] = close[t] / ring[(count - span) % ring.size] - 1.0 if known else np.nan
 
 
-class Momentum:
+class Momentum(OfCloses):
     """``momentum_20`` and ``momentum_50``: close over the close n bars ago - 1, a fraction.
 
     nan until n earlier bars are known (`docs/definitions.md`, section Momentum).
@@ -36,17 +36,5 @@ class Momentum:
     def _reset(self) -> None:
         self._state = (np.ones(LONG_BARS + 1), np.zeros(1, np.int64))
 
-    def _take(self, close: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.empty((len(self.columns), close.size))
+    def _write(self, close: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         _advance(close, *self._state, out)
-        return out
-
-    def over(self, bars: BarArrays) -> dict[str, NDArray[np.float64]]:
-        """Return the columns [bar], from nothing; `update` may go on from the last bar."""
-        self._reset()
-        return dict(zip(self.columns, self._take(bars.close), strict=True))
-
-    def update(self, bar: Bar) -> dict[str, float]:
-        """Take the next bar; return its columns."""
-        row = self._take(np.array([bar.close]))[:, 0]
-        return dict(zip(self.columns, row.tolist(), strict=True))

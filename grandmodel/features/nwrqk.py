@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.of_closes import OfCloses
 
 TAPS = 27
 BANDWIDTH = 8.0
@@ -46,7 +46,7 @@ def _advance(close, weights, ring, counter, past, out):
         past[0] = value
 
 
-class Nwrqk:
+class Nwrqk(OfCloses):
     """Kernel regression of the close over the last 27 bars, its slope and its turns.
 
     Columns (`docs/definitions.md`, section Kernel regression (NW-RQK)), 0 until 27 bars are
@@ -64,17 +64,5 @@ class Nwrqk:
     def _reset(self) -> None:
         self._state = (np.zeros(TAPS), np.zeros(1, np.int64), np.zeros(2))
 
-    def _take(self, close: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.empty((len(self.columns), close.size))
+    def _write(self, close: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         _advance(close, self._weights, *self._state, out)
-        return out
-
-    def over(self, bars: BarArrays) -> dict[str, NDArray[np.float64]]:
-        """Return the columns [bar], from nothing; `update` may go on from the last bar."""
-        self._reset()
-        return dict(zip(self.columns, self._take(bars.close), strict=True))
-
-    def update(self, bar: Bar) -> dict[str, float]:
-        """Take the next bar; return its columns."""
-        row = self._take(np.array([bar.close]))[:, 0]
-        return dict(zip(self.columns, row.tolist(), strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.of_closes import OfCloses
 
 SPAN_BARS = 5
 LIMIT = 0.10
@@ -36,7 +36,7 @@ def _advance(close, ring, counter, state, out):
         out[1, t] = math.sqrt(state[_MEAN_SQUARE])
 
 
-class ShortMomentum:
+class ShortMomentum(OfCloses):
     """The return over five bars, and the root of the EMA (0.06) of its square.
 
     Columns (`docs/definitions.md`, section Short momentum): ``price_momentum_5``, close over the
@@ -53,17 +53,5 @@ class ShortMomentum:
     def _reset(self) -> None:
         self._state = (np.ones(SPAN_BARS + 1), np.zeros(1, np.int64), np.zeros(2))
 
-    def _take(self, close: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.empty((len(self.columns), close.size))
+    def _write(self, close: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         _advance(close, *self._state, out)
-        return out
-
-    def over(self, bars: BarArrays) -> dict[str, NDArray[np.float64]]:
-        """Return the columns [bar], from nothing; `update` may go on from the last bar."""
-        self._reset()
-        return dict(zip(self.columns, self._take(bars.close), strict=True))
-
-    def update(self, bar: Bar) -> dict[str, float]:
-        """Take the next bar; return its columns."""
-        row = self._take(np.array([bar.close]))[:, 0]
-        return dict(zip(self.columns, row.tolist(), strict=True))

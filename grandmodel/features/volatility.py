@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from grandmodel.features.inputs import Bar, BarArrays
+from grandmodel.features.of_closes import OfCloses
 
 RETURN_BARS = 30
 MEDIAN_BARS = 1000
@@ -100,7 +100,7 @@ def _advance(close, numbers, counters, returns, sds, ordered, out):
         numbers[_PREVIOUS] = close[t]
 
 
-class Volatility:
+class Volatility(OfCloses):
     """How volatile the last 30 bars are against what has been normal.
 
     Columns (`docs/definitions.md`, section Volatility): ``volatility_30``, a ratio in
@@ -124,17 +124,5 @@ class Volatility:
             np.zeros(MEDIAN_BARS),
         )
 
-    def _take(self, close: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.empty((len(self.columns), close.size))
+    def _write(self, close: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         _advance(close, *self._state, out)
-        return out
-
-    def over(self, bars: BarArrays) -> dict[str, NDArray[np.float64]]:
-        """Return the columns [bar], from nothing; `update` may go on from the last bar."""
-        self._reset()
-        return dict(zip(self.columns, self._take(bars.close), strict=True))
-
-    def update(self, bar: Bar) -> dict[str, float]:
-        """Take the next bar; return its columns."""
-        row = self._take(np.array([bar.close]))[:, 0]
-        return dict(zip(self.columns, row.tolist(), strict=True))

@@ -39,16 +39,16 @@ def ledger(tmp_path):
 
 def test_all_trials_on_the_bars_count_once(ledger):
     own = moments(noise())
-    found = trial_moments(ledger.lines(), OWN, own)
+    found = trial_moments(ledger.read(), OWN, own)
     assert len(found) == 18 + 1 + 1 + 1
     assert found.count(own) == 1
     ledger.append("evaluate", OWN, noise(), close_time_ns=CLOSES, run="r")
-    assert len(trial_moments(ledger.lines(), OWN, own)) == len(found)
+    assert len(trial_moments(ledger.read(), OWN, own)) == len(found)
 
 
 def test_seeds_of_a_configuration_are_averaged(ledger):
     own = noise()
-    net = configuration_returns(ledger.lines(), OWN, (CLOSES, own), ledger.returns)
+    net = configuration_returns(ledger.read(), OWN, (CLOSES, own), ledger.returns)
     assert net.shape == (300, 10)
     np.testing.assert_array_equal(net[:, 0], own)
     both = [ledger.returns(Trial("c0", "bars", "test", seed).key)[1] for seed in (0, 1)]
@@ -59,14 +59,14 @@ def test_returns_that_are_gone_leave_a_configuration_out(ledger):
     for seed in (0, 1):
         name = Trial("c0", "bars", "test", seed).key
         (ledger.path.parent / "ledger_returns" / f"{name}.npz").unlink()
-    net = configuration_returns(ledger.lines(), OWN, (CLOSES, noise()), ledger.returns)
+    net = configuration_returns(ledger.read(), OWN, (CLOSES, noise()), ledger.returns)
     assert net.shape == (300, 9)
 
 
 def test_overfitting_is_told_from_eight_configurations_on(ledger):
     own = noise(0.003)
-    net = configuration_returns(ledger.lines(), OWN, (CLOSES, own), ledger.returns)
-    trials = trial_moments(ledger.lines(), OWN, moments(own))
+    net = configuration_returns(ledger.read(), OWN, (CLOSES, own), ledger.returns)
+    trials = trial_moments(ledger.read(), OWN, moments(own))
     few, enough = (
         standing_of(trials, net[:, :n], own, np.zeros(300), block=10, draws=200, seed=0)
         for n in (7, 8)
@@ -79,3 +79,23 @@ def test_overfitting_is_told_from_eight_configurations_on(ledger):
     assert record["count"] == 21
     assert record["lucky_sharpe"] == pytest.approx(enough.deflation.lucky_sharpe * 252**0.5)
     assert record["deflated_sharpe"] < record["probabilistic_sharpe"]
+
+
+def test_bootstraps_and_stress_count_as_trials_and_are_no_seeds(ledger):
+    before = len(trial_moments(ledger.read(), OWN, moments(noise())))
+    for number in range(3):
+        drawn = Trial("c0", f"drawn{number}", "test", 0)
+        ledger.append("evaluate", drawn, noise(), close_time_ns=CLOSES, run="r", origin="bars")
+    assert len(trial_moments(ledger.read(), OWN, moments(noise()))) == before + 3
+    assert ledger.read().trials("bars") == before + 3  # the environment's, and not yet OWN
+    net = configuration_returns(ledger.read(), OWN, (CLOSES, noise()), ledger.returns)
+    assert net.shape == (300, 10)
+
+
+def test_a_line_without_moments_is_damaged_and_stops_nothing(ledger):
+    before = len(trial_moments(ledger.read(), OWN, moments(noise())))
+    *others, last = ledger.path.read_text().splitlines()
+    cut = [others[0].replace('"mean"', '"other"'), *others[1:], last]
+    ledger.path.write_text("\n".join(cut) + "\n")
+    assert ledger.read().damaged == (1,)
+    assert len(trial_moments(ledger.read(), OWN, moments(noise()))) == before - 1

@@ -7,7 +7,7 @@ from grandmodel.evaluation.standing import Standing
 from grandmodel.evaluation.statistics import Difference, Interval
 from grandmodel.evaluation.verdict import Evidence, judge_evidence
 
-STANDING = Standing(Deflation(20, 0.05, 0.999, 0.99), 3, None, None)
+STANDING = Standing(Deflation(20, 0.05, 0.999, 0.99, 100.0), 3, None, None)
 GOOD = Evidence(
     sharpe=Interval(0.8, 2.4),
     differences={
