@@ -135,16 +135,18 @@ def standing_in(
     )
 
 
-def standing_record(standing: Standing, sessions_per_year: float) -> dict[str, float | None]:
+def standing_record(standing: Standing, sessions_per_year: float) -> dict[str, object]:
     """Lay a standing out for ``metrics.json``; Sharpe ratios per year."""
     found = standing.deflation
     return {
-        "count": found.trials,
-        "configurations": standing.configurations,
-        "lucky_sharpe": found.lucky_sharpe * np.sqrt(sessions_per_year),
-        "probabilistic_sharpe": found.probabilistic,
+        "trials": found.trials,
         "deflated_sharpe": found.deflated,
-        "minimum_track_record_years": found.sessions_needed / sessions_per_year,
-        "overfitting_probability": standing.overfitting,
-        "superior_ability_p": standing.superior_p,
+        "pbo": standing.overfitting,
+        "standing": {
+            "configurations": standing.configurations,
+            "lucky_sharpe": found.lucky_sharpe * np.sqrt(sessions_per_year),
+            "probabilistic_sharpe": found.probabilistic,
+            "minimum_track_record_years": found.sessions_needed / sessions_per_year,
+            "superior_ability_p": standing.superior_p,
+        },
     }

@@ -285,7 +285,7 @@ class Judging:
             {
                 "verdict": verdict.verdict,
                 "verdict_reason": verdict.reason,
-                "trials": standing_record(standing, own.sessions_per_year),
+                **standing_record(standing, own.sessions_per_year),
             }
         )
 

@@ -76,9 +76,11 @@ def test_overfitting_is_told_from_eight_configurations_on(ledger):
     assert enough.overfitting < 0.2
     assert enough.superior_p < 0.05
     record = standing_record(enough, 252.0)
-    assert record["count"] == 21
-    assert record["lucky_sharpe"] == pytest.approx(enough.deflation.lucky_sharpe * 252**0.5)
-    assert record["deflated_sharpe"] < record["probabilistic_sharpe"]
+    assert record["trials"] == 21
+    rest = record["standing"]
+    assert rest["lucky_sharpe"] == pytest.approx(enough.deflation.lucky_sharpe * 252**0.5)
+    assert record["deflated_sharpe"] < rest["probabilistic_sharpe"]
+    assert record["pbo"] == enough.overfitting
 
 
 def test_bootstraps_and_stress_count_as_trials_and_are_no_seeds(ledger):
