@@ -123,12 +123,13 @@ def staged(feed: TacticalFeed, controller: TacticalController, market: Market) -
     feed.close_bar(*bar)
     seen = feed.snapshot()
     stamps.append(_now())
-    odds = controller.probabilities(event, seen)
+    synergy = controller.in_sight(event, seen)
+    odds = controller.probabilities(synergy, seen)
     stamps.append(_now())
     votes = most_probable(odds)
-    tally = controller.tally(event, seen, votes, odds)
+    tally = controller.tally(synergy, seen, votes, odds)
     stamps.append(_now())
-    controller.command(event, seen, tally, votes, odds)
+    controller.command(synergy, seen, tally, votes, odds)
     stamps.append(_now())
     return stamps
 

@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.features.config import FAST_MINUTES
-from grandmodel.features.latched import VISIBLE_NS, in_sight
+from grandmodel.features.latched import LATCHED, VISIBLE_NS, in_sight
 from grandmodel.features.synergy import TYPE_NAMES
 from grandmodel.features.tactical import LIMIT, MATRIX_5, TACTICAL_BARS
 
@@ -87,14 +87,44 @@ class SynergyEvent:
             )
         moment("timestamp", self.timestamp)
 
-    def columns(self, closed_at: datetime | str | None) -> dict[str, float]:
-        """Return the context's synergy columns at a close, by name; as if just complete where
-        one of the times is not told.
+    def in_sight(self, closed_at: datetime | str | None) -> "InSight":
+        """Return the synergy as decisions at a close see it; as if just complete where one of the
+        times is not told.
         """
         told, closed = moment("timestamp", self.timestamp), moment("closed_at", closed_at)
         elapsed = 0.0 if told is None or closed is None else (closed - told) / BAR
         kind = TYPE_NAMES.index(self.synergy_type) + 1
-        return in_sight(kind, self.direction, self.confidence, elapsed)
+        return InSight(
+            kind, self.direction, in_sight(kind, self.direction, self.confidence, elapsed)
+        )
+
+
+class InSight(NamedTuple):
+    """The synergy that agents are shown and votes are weighed by."""
+
+    kind: int  # 1 to 4; 0: none
+    direction: int  # -1 or 1; 0: none
+    columns: Mapping[str, float]  # of the context, by name
+
+    @classmethod
+    def none(cls) -> "InSight":
+        """Return what is seen where no synergy was complete in the last half hour."""
+        return cls(0, 0, dict.fromkeys(LATCHED, 0.0))
+
+    @classmethod
+    def of_context(cls, context: Mapping[str, float]) -> "InSight":
+        """Return the synergy that the context of a snapshot tells.
+
+        Raises:
+            RefusedInputError: the context lacks one of its columns, or it is no number.
+        """
+        values = values_of("context", context, LATCHED)
+        columns = dict(zip(LATCHED, values, strict=True))
+        flags = values[: len(TYPE_NAMES)]
+        if max(flags) <= 0.0:
+            return cls.none()
+        toward = columns["synergy_direction"]
+        return cls(flags.index(max(flags)) + 1, (toward > 0.0) - (toward < 0.0), columns)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from grandmodel.core.checks import require, require_between
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.decision.single_vote import Counted, SingleVote, VoteFacts, contracts
 from grandmodel.envs.voting import BASE_CONTRACTS, MOMENTUM
-from grandmodel.features.latched import LATCHED
-from grandmodel.features.synergy import TYPE_NAMES
 from grandmodel.features.tactical import MATRIX_5, TACTICAL_BARS
 from grandmodel.serving.actors import Actors, Odds
 from grandmodel.serving.command import (
@@ -26,6 +24,7 @@ from grandmodel.serving.command import (
     on_grid,
 )
 from grandmodel.serving.synergy_event import (
+    InSight,
     RefusedInputError,
     Snapshot,
     SynergyEvent,
@@ -100,52 +99,83 @@ class TacticalController:
             ``action`` is ``execute_trade``, ``close_position`` or ``hold``; a hold has a
             ``reason``, an order has side, quantity, type, prices and the votes behind it.
         """
+        return self._guarded(lambda: self._on_event(event))
+
+    def on_bar_close(self) -> Command:
+        """Return the command that the team's votes at the latest close come to.
+
+        Called at every close it decides as often as a run with `agent.decide_on=every_bar` was
+        judged; the synergy in sight is that of the snapshot's context, if one is.
+        """
+        return self._guarded(self._on_close)
+
+    def _guarded(self, decide: Callable[[], Command]) -> Command:
         try:
-            told, seen = SynergyEvent.of(event), self.snapshot()
-            seen.check()
-            seen.check_age(told)
-            odds = self.probabilities(told, seen)
-            votes = most_probable(odds)
-            return self.command(told, seen, self.tally(told, seen, votes, odds), votes, odds)
+            return decide()
         except RefusedInputError as refusal:
             return hold(str(refusal))
         except Exception:  # fail closed: whatever broke, the caller must not trade on it
             log.exception("the tactical decision failed")
             return hold("the decision failed inside the service: see its log")
 
-    def probabilities(self, event: SynergyEvent, seen: Snapshot) -> Odds:
+    def _on_event(self, event: SynergyEvent | Mapping[str, Any]) -> Command:
+        told, seen = SynergyEvent.of(event), self.snapshot()
+        seen.check()
+        seen.check_age(told)
+        return self._decide(seen, told)
+
+    def _on_close(self) -> Command:
+        seen = self.snapshot()
+        seen.check()
+        return self._decide(seen, None)
+
+    def in_sight(self, event: SynergyEvent | None, seen: Snapshot) -> InSight:
+        """Return the synergy that the team is shown: the event's, without one the context's.
+
+        Raises:
+            RefusedInputError: the context does not tell one.
+        """
+        if not self.synergies_seen:
+            return InSight.none()
+        if event is None:
+            return InSight.of_context(seen.context)
+        return event.in_sight(seen.closed_at)
+
+    def _decide(self, seen: Snapshot, event: SynergyEvent | None) -> Command:
+        synergy = self.in_sight(event, seen)
+        odds = self.probabilities(synergy, seen)
+        votes = most_probable(odds)
+        return self.command(synergy, seen, self.tally(synergy, seen, votes, odds), votes, odds)
+
+    def probabilities(self, synergy: InSight, seen: Snapshot) -> Odds:
         """Return each agent's distribution over its classes.
 
-        The synergy in sight is that of the event, whatever the snapshot's context says of one.
+        Args:
+            synergy: in sight, whatever the snapshot's context says of one.
+            seen: market and account.
 
         Raises:
             RefusedInputError: the snapshot lacks a context or account value, or it is no number.
         """
         account = values_of("account", seen.account, self.actors.account)
         context = values_of("context", seen.context, self.actors.context)
-        told: dict[str, float] = dict.fromkeys(LATCHED, 0.0)
-        if self.synergies_seen:
-            told = event.columns(seen.closed_at)
         pairs = zip(self.actors.context, context, strict=True)
-        context = [told.get(name, value) for name, value in pairs]
+        context = [synergy.columns.get(name, value) for name, value in pairs]
         return self.actors(
             np.ascontiguousarray(seen.matrix, np.float32),
             np.array(context, np.float32),
             np.array([account], np.float32),
         )
 
-    def tally(self, event: SynergyEvent, seen: Snapshot, votes: list[int], odds: Odds) -> Counted:
+    def tally(self, synergy: InSight, seen: Snapshot, votes: list[int], odds: Odds) -> Counted:
         """Count the class that each agent votes for, with the distributions behind it."""
         momentum = float(seen.matrix[-1, MATRIX_5.index(MOMENTUM)])
         sign = (momentum > 0.0) - (momentum < 0.0)
-        kind, toward = TYPE_NAMES.index(event.synergy_type) + 1, int(event.direction)
-        if not self.synergies_seen:
-            kind, toward = 0, 0
-        facts = VoteFacts(sign, kind, toward, seen.position)
+        facts = VoteFacts(sign, synergy.kind, synergy.direction, seen.position)
         return self._count(votes, odds, facts)
 
     def command(
-        self, event: SynergyEvent, seen: Snapshot, tally: Counted, votes: list[int], odds: Odds
+        self, synergy: InSight, seen: Snapshot, tally: Counted, votes: list[int], odds: Odds
     ) -> Command:
         """Return what counted votes ask the execution handler for."""
         rule, target = tally.rule, tally.target
@@ -155,7 +185,7 @@ class TacticalController:
             "source": "tactical_marl",
             "confidence": tally.score,
             "rule": RULE_NAMES[rule],
-            "synergy_aligned": tally.direction == event.direction,
+            "synergy_aligned": synergy.kind > 0 and tally.direction == synergy.direction,
             "agent_breakdown": self._votes(votes, odds),
         }
         if target == 0 and seen.position != 0:
@@ -203,8 +233,14 @@ class TacticalController:
             "reverses": seen.position == -side,
             "metadata": why,
         }
+        entry = on_grid(seen.close, self.tick)
+        if entry in (order["stop_loss"], order["take_profit"]):
+            raise RefusedInputError(
+                f"stop or target would lie at the entry, {entry}: ATR(14) of {seen.atr_14:g} is "
+                f"too small for a tick of {self.tick:g}, nothing is sent"
+            )
         if not at_market:
-            order["limit_price"] = on_grid(seen.close, self.tick)
+            order["limit_price"] = entry
         return order
 
     def _price(self, seen: Snapshot, side: int, atrs: float | None) -> float | None:

@@ -83,7 +83,7 @@ def test_live_bars_after_history_give_the_rows_of_the_tape(bars):
 
 def test_a_synergy_tells_its_signals_in_order_and_is_decided_on(bars):
     feed = TacticalFeed(CONFIG, NEW_YORK)
-    made = service(threshold=0.0)
+    made = service(threshold=0.0, tick=0.01)
     made.snapshot = feed.snapshot
     orders = {"TYPE_1": "mlmi nwrqk fvg", "TYPE_2": "mlmi fvg nwrqk"}
     orders |= {"TYPE_3": "nwrqk fvg mlmi", "TYPE_4": "nwrqk mlmi fvg"}
@@ -95,7 +95,9 @@ def test_a_synergy_tells_its_signals_in_order_and_is_decided_on(bars):
             continue
         signals = " ".join(signal["signal"] for signal in event.signal_sequence)
         assert signals == orders[event.synergy_type]
-        assert "metadata" in made.on_synergy_detected(event)
+        command = made.on_synergy_detected(event)
+        assert "metadata" in command
+        assert made.on_bar_close() == command  # the context shows the event that was told
         decided += 1
     assert decided > 3
 

@@ -97,7 +97,8 @@ def test_probabilities_and_decisions_are_those_of_the_team_itself(kind):
     for _ in range(200):
         seen, event, odds, tally = one_decision(made, team, draw)
         assert np.abs(np.array(odds) - tally[0]).max() < 1e-6
-        found = made.tally(SynergyEvent.of(event), seen, most_probable(odds), odds)
+        synergy = made.in_sight(SynergyEvent.of(event), seen)
+        found = made.tally(synergy, seen, most_probable(odds), odds)
         assert (found.target, found.rule) == tally[1:]
         passed += found.target != seen.position
     assert passed > 20
@@ -129,7 +130,8 @@ def one_decision(made, team, draw):
     facts = (torch.tensor([n]) for n in (sign, kind, direction, position))
     tally = Aggregation(0.3)(odds.argmax(-1), odds, VoteContext(*facts))
     told = (odds[0].numpy(), int(tally.target), int(tally.rule))
-    return seen, event, made.probabilities(SynergyEvent.of(event), seen), told
+    synergy = made.in_sight(SynergyEvent.of(event), seen)
+    return seen, event, made.probabilities(synergy, seen), told
 
 
 def test_a_team_that_reads_other_columns_is_refused_when_the_service_starts():
@@ -153,11 +155,15 @@ def test_agents_see_the_synergy_of_the_event_with_its_age():
         snapshot(context=context, closed_at=closed)
         for context in (dict.fromkeys(LATCHED, 0.0), in_sight(2, 1, 0.7, 2.0))
     )
-    assert told.columns(closed) == own.context
+    assert made.in_sight(told, own).columns == own.context
     assert own.context["synergy_age"] == 0.2
-    assert made.probabilities(told, blank) == made.probabilities(told, own)
+    assert shares(made, told, blank) == shares(made, told, own) == shares(made, None, own)
     late = SynergyEvent.of(EVENT | {"timestamp": closed})
-    assert made.probabilities(late, own) != made.probabilities(told, own)
+    assert shares(made, late, own) != shares(made, told, own)
+
+
+def shares(made, event, seen):
+    return made.probabilities(made.in_sight(event, seen), seen)
 
 
 def test_a_team_that_never_saw_synergies_is_shown_none():
@@ -165,12 +171,38 @@ def test_a_team_that_never_saw_synergies_is_shown_none():
     made = service(team, synergies_seen=False)
     told, other = (SynergyEvent.of(EVENT | {"synergy_type": f"TYPE_{k}"}) for k in (1, 3))
     seen = snapshot(context=in_sight(1, 1, 0.7, 0.0))
-    odds = made.probabilities(told, seen)
-    assert odds == made.probabilities(other, seen)
-    assert odds != service(team).probabilities(told, seen)
+    odds = shares(made, told, seen)
+    assert odds == shares(made, other, seen) == shares(made, None, seen)
+    assert odds != shares(service(team), told, seen)
     made = service(persuaded(0, 2, 1), synergies_seen=False)  # short against trend
     odds = [[0.9, 0.05, 0.05], [0.05, 0.05, 0.9], [0.05, 0.9, 0.05]]
-    assert made.tally(told, seen, [0, 2, 1], odds).direction == 0  # TYPE_1 would lean on fvg
+    synergy = made.in_sight(told, seen)
+    assert made.tally(synergy, seen, [0, 2, 1], odds).direction == 0  # TYPE_1 would lean on fvg
+
+
+def test_every_close_is_decided_with_the_synergy_in_sight_or_none():
+    seen = snapshot(context=in_sight(2, 1, 0.7, 3.0))
+    by_bar = service(seen=seen).on_bar_close()
+    by_event = service(seen=seen).on_synergy_detected(EVENT)
+    assert by_bar["action"] == "execute_trade"
+    assert by_bar["metadata"]["synergy_aligned"] is True
+    assert by_bar == by_event  # persuaded agents look at nothing
+    alone = service().on_bar_close()
+    assert alone["metadata"]["synergy_aligned"] is False
+    against = service(persuaded(0, 0, 2), seen, threshold=0.75).on_bar_close()
+    assert "against the synergy" in against["reason"]
+    assert service(persuaded(0, 0, 2), threshold=0.75).on_bar_close()["action"] == "execute_trade"
+
+
+def test_a_close_without_the_columns_of_synergies_holds():
+    answer = service(seen=snapshot(context={"synergy_type_1": 0.0})).on_bar_close()
+    assert answer["action"] == "hold"
+    assert "lacks synergy_type_2" in answer["reason"]
+
+
+def test_a_stop_at_the_entry_is_no_order():
+    answer = service(seen=snapshot(atr_14=0.05)).on_synergy_detected(EVENT)
+    assert (answer["action"], "would lie at the entry" in answer["reason"]) == ("hold", True)
 
 
 def stirred(team):
