@@ -119,7 +119,7 @@ class InSight(NamedTuple):
             RefusedInputError: the context lacks one of its columns, or it is no number.
         """
         values = values_of("context", context, LATCHED)
-        columns = dict(zip(LATCHED, values, strict=True))
+        columns: dict[str, float] = dict(zip(LATCHED, values, strict=True))
         flags = values[: len(TYPE_NAMES)]
         if max(flags) <= 0.0:
             return cls.none()
