@@ -2,8 +2,25 @@
 
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from order_streams import ORDER_FIELDS, TAPE_FIELDS, World
+
+SIZES = ("notional", "contracts", "vol_target")
+SLIPPAGES = ("fixed", "volatility", "volume_share")
+
+
+def by_streams(examples):
+    """Settings of a test over many random streams: the first that differs is told as it is."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        report_multiple_bugs=False,
+        phases=[Phase.generate],  # the first stream that differs is small enough
+        suppress_health_check=list(HealthCheck),
+    )
+
 
 GRIDS = ("0.25", "0.01", "0.00001", "5", "0.1")
 

@@ -5,30 +5,21 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from order_streams import World
 from stream_checks import assert_agreement
-from stream_worlds import BARE, worlds
+from stream_worlds import BARE, SIZES, SLIPPAGES, by_streams, worlds
 
 from grandmodel.envs.orders import Ended, Outcome
 
-SIZES = ("notional", "contracts", "vol_target")
-SLIPPAGES = ("fixed", "volatility", "volume_share")
 STREAMS, EXAMPLES = 60, 19  # x 9 pairs of size and slippage: 10 260 streams
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 
 
 @pytest.mark.parametrize(("size", "slippage"), list(product(SIZES, SLIPPAGES)))
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    report_multiple_bugs=False,
-    phases=[Phase.generate],  # the first stream that differs is told, which is small enough
-    suppress_health_check=list(HealthCheck),
-)
+@by_streams(EXAMPLES)
 @given(data=st.data())
 def test_streams_agree_with_the_decimal_account(size, slippage, data):
     world = data.draw(worlds(streams=STREAMS, size=size, slippage=slippage))
@@ -36,14 +27,7 @@ def test_streams_agree_with_the_decimal_account(size, slippage, data):
 
 
 @pytest.mark.parametrize(("size", "slippage"), list(product(SIZES, SLIPPAGES[:2])))
-@settings(
-    max_examples=6,
-    derandomize=True,
-    deadline=None,
-    report_multiple_bugs=False,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@by_streams(6)
 @given(data=st.data())
 def test_streams_of_market_orders_alone_agree(size, slippage, data):
     world = data.draw(worlds(streams=STREAMS, size=size, slippage=slippage, **BARE))

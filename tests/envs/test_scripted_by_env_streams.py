@@ -5,18 +5,16 @@ from itertools import product
 import numpy as np
 import pytest
 from env_worlds import SCALE
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from order_streams import World, drawn
 from stream_checks import by_decimals
-from stream_worlds import worlds
+from stream_worlds import SIZES, SLIPPAGES, by_streams, worlds
 
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.scripted import Desk
 
 NEAR = 1e-9  # of the capital
-SIZES = ("notional", "contracts", "vol_target")
-SLIPPAGES = ("fixed", "volatility", "volume_share")
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 
@@ -43,14 +41,7 @@ def assert_scripted_agreement(world: World) -> None:
 
 
 @pytest.mark.parametrize(("size", "slippage"), list(product(SIZES, SLIPPAGES)))
-@settings(
-    max_examples=8,
-    derandomize=True,
-    deadline=None,
-    report_multiple_bugs=False,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@by_streams(8)
 @given(data=st.data())
 def test_scripted_positions_agree_with_the_decimal_account(size, slippage, data):
     given = {"size": size, "slippage": slippage, "orders": ("targets",)}

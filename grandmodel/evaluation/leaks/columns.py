@@ -158,7 +158,7 @@ def _disagreeing(source: Source, stretch: Stretch) -> dict[str, int]:
     try:
         update = source.update()
         values = [float(update(path.bars.bar(row))[name]) for row in range(len(path.bars))]
-    except Exception:
+    except Exception:  # a user's own `update`, whatever breaks in it: other probes judge `over`
         return {}
     rows = moved({name: np.array(values)}, whole, len(path.bars), TAPE_TOLERANCE).get(name)
     if rows is None:
