@@ -24,7 +24,7 @@ class EvaluationConfig:
     random_draws: int = 1_000  # random trades behind the rank
     seed: int = 0  # of resampling and random trades; never the learner's
     block: int = 256  # rows per block of a trunk's batch
-    report: bool = True  # draw report.html
+    report: bool = True  # write report.html and report.md
     vote_horizon_bars: int = 6  # over which each agent's votes are judged, from fill to exit
     references: bool = True  # on planted markets: what the same inputs allow
 

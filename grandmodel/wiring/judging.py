@@ -1,6 +1,6 @@
 """Judge a team on a stretch of bars and write all that is known about the result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -18,8 +18,8 @@ from grandmodel.evaluation.ledger import Ledger, Trial
 from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.kpi_tables import kpis_line
-from grandmodel.evaluation.report.page import ReportData, write_report
-from grandmodel.evaluation.report.tables import openings_text, orders_text, terminal_table
+from grandmodel.evaluation.report.page import write_report
+from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
 from grandmodel.evaluation.rules import describe_grid
 from grandmodel.evaluation.scorecard import Scored, scorecard
@@ -34,11 +34,10 @@ from grandmodel.evaluation.statistics import (
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
-from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
-from grandmodel.wiring.quality import quality_of
+from grandmodel.wiring.reporting import report_data
 from grandmodel.wiring.rivals import find_rivals
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.trial import facts_of, trial_of
@@ -209,7 +208,7 @@ class Judging:
         self._append_to_ledger(folder, config)
         decisions = self.judgement.decisions(self.row, self.market).assign(**self.votes.columns)
         if self.config.evaluation.report:
-            write_report(folder / "report.html", self._report(decisions, folder))
+            write_report(folder, report_data(self, decisions, folder))
         write_outputs(
             folder,
             self.metrics,
@@ -217,40 +216,6 @@ class Judging:
             trades=self.measured.trades(self.market),
             decisions=decisions,
         )
-
-    def _report(self, decisions: Any, folder: Path) -> ReportData:
-        instrument = self.stage.dataset.instrument
-        track = self.measured.track
-        return ReportData(
-            title=f"{self.config.agent.name} on {instrument.name}, {self.occasion.split}",
-            facts={
-                "run": folder.name,
-                "instrument": instrument.name,
-                "split": self.occasion.split,
-                "seed": str(self.config.seed),
-                "environment steps": f"{self.subject.env_steps:,}",
-                "orders": orders_text(self.config.env),
-                **self._seal(),
-            },
-            metrics=self.metrics,
-            own=self.measured,
-            baselines=self.rivals.baselines,
-            decisions=decisions,
-            close=self.market.close[track.bar],
-            agents=self.subject.team.names,
-            costs=_costs(instrument),
-            quality=_records(quality_of(self.stage.dataset)),
-            gate_sharpes=self.subject.gate_sharpes,
-            training=self.subject.training,
-            gate=self.subject.gate,
-            notes=(*self.stage.dataset.notes, *self.occasion.notes),
-            band_seed=self.config.evaluation.seed,
-        )
-
-    def _seal(self) -> dict[str, str]:
-        if self.stage.dataset.synthetic:
-            return self.told
-        return self.told | {"sealed test split": openings_text(self.metrics["test_openings"])}
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> None:
         trial = trial_of(
@@ -288,11 +253,3 @@ class Judging:
                 **standing_record(standing, own.sessions_per_year),
             }
         )
-
-
-def _costs(instrument: Any) -> dict[str, float | str | None]:
-    return dict(zip(COST_KEYS, instrument.cost_schedule[0].figures, strict=True))
-
-
-def _records(frame: Any) -> Sequence[Mapping[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]

@@ -11,12 +11,15 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.judge import Judge, JudgeRule
 from grandmodel.evaluation.metrics import measure
 from grandmodel.evaluation.outputs import metrics_record
+from grandmodel.evaluation.report.contents import ReportData, sections
 from grandmodel.evaluation.report.curves import equity_curve, thin
-from grandmodel.evaluation.report.page import ReportData, page, write_report
+from grandmodel.evaluation.report.html import rows_html
+from grandmodel.evaluation.report.markdown import rows_text
+from grandmodel.evaluation.report.page import page, text, write_report
+from grandmodel.evaluation.report.section import ALARM, Cell
 from grandmodel.evaluation.report.tables import (
-    costs_html,
-    metrics_html,
-    records_html,
+    cost_rows,
+    metrics_rows,
     shown,
     terminal_table,
 )
@@ -87,8 +90,12 @@ def data():
     return report_data()
 
 
+def drawn(data):
+    return page(data, sections(data))
+
+
 def test_page_is_self_contained_and_small(data, tmp_path):
-    write_report(tmp_path / "report.html", data)
+    write_report(tmp_path, data)
     text = (tmp_path / "report.html").read_text()
     assert len(text.encode()) < 5_400_000
     outside = text.replace(text[text.index("<script>") : text.index("</script>")], "", 1)
@@ -97,19 +104,19 @@ def test_page_is_self_contained_and_small(data, tmp_path):
 
 
 def test_page_says_why_decisions_were_taken(data):
-    text = page(data)
+    text = drawn(data)
     assert "no other class passed the gate, the position stays" in text
     held = (data.decisions["rule"] == "challenger_held").mean()
     assert f"{100 * held:.1f} %" in text
     assert "liquidation" not in text
     for name in data.agents:
         share = 100 * data.decisions[f"agrees_{name}"].mean()
-        row = f"agrees with the pooled decision</td><td>{name}</td><td>{share:.1f} %"
+        row = f"agrees with the pooled decision</th><td>{name}</td><td>{share:.1f} %"
         assert row in text
 
 
 def test_page_says_the_verdict_before_any_figure(data):
-    text = page(data)
+    text = drawn(data)
     body = text[text.index("<body>") :]
     assert body.index("cannot tell") < body.index("plotly-graph-div")
     assert "5.6 or more" in body
@@ -117,19 +124,19 @@ def test_page_says_the_verdict_before_any_figure(data):
 
 
 def test_page_prints_the_grid_of_the_references(data):
-    assert "hysteresis" not in page(data)
+    assert "hysteresis" not in drawn(data)
     metrics = data.metrics | {"reference_grid": describe_grid()}
-    assert describe_grid() in page(dataclasses.replace(data, metrics=metrics))
+    assert describe_grid() in drawn(dataclasses.replace(data, metrics=metrics))
 
 
 def test_zero_or_unset_costs_are_marked():
-    text = costs_html({"commission": 0.0, "fee_bps": 1.0, "half_spread_ticks": None})
+    text = rows_html(cost_rows({"commission": 0.0, "fee_bps": 1.0, "half_spread_ticks": None}))
     assert text.count('class="alarm"') == 2
     assert "<td>1</td>" in text
 
 
 def test_tables_show_policy_beside_every_baseline(data):
-    text = metrics_html(data.metrics)
+    text = rows_html(metrics_rows(data.metrics))
     for name in ("policy", "flat", "long only", "ma cross", "random"):
         assert f"<th>{name}</th>" in text
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
@@ -173,7 +180,7 @@ def test_flat_session_edges_are_said_to_bind_everybody(data):
         console = Console(width=200, record=True)
         console.print(terminal_table(edge))
         assert ("env.edge=flat: policy, baselines" in console.export_text()) == said
-        assert ("env.edge=flat: policy, baselines" in page(replaced(data, edge))) == said
+        assert ("env.edge=flat: policy, baselines" in drawn(replaced(data, edge))) == said
 
 
 def replaced(data, metrics):
@@ -181,6 +188,40 @@ def replaced(data, metrics):
 
 
 def test_what_is_missing_is_a_dash():
-    shown_row = records_html([{"a": float("nan"), "b": pd.NaT, "c": None, "d": 0.5}])
-    assert shown_row.count("<td>\N{EN DASH}</td>") == 3
+    shown_row = rows_html([{"a": float("nan"), "b": pd.NaT, "c": None, "d": 0.5}])
+    assert shown_row.count(">\N{EN DASH}</t") == 3
     assert "<td>0.5</td>" in shown_row
+
+
+def test_text_says_the_same_as_the_page_verdict_first(data, tmp_path):
+    write_report(tmp_path, data)
+    found = sections(data)
+    said = (tmp_path / "report.md").read_text()
+    assert said == text(data, found)
+    assert said.index("**cannot tell**: 0.25 years") < said.index("| ")
+    assert "**NOTE: One note that must be read.**" in said
+    drawn_page = page(data, found)
+    for section in found:
+        assert f"\n## {section.title}\n" in said
+        assert f"<h2>{section.title}</h2>" in drawn_page
+        for block in section.blocks:
+            assert rows_text(block.rows) in said
+            assert len(block.rows) > 0, section.title
+
+
+def test_tables_of_a_text_are_whole_and_straight():
+    rows = [
+        {"name": "a|b\nc", "value": Cell("1.5", "1.2 to 1.8", ALARM)},
+        {"name": "d", "other": None, "value": 2},
+    ]
+    assert rows_text(rows) == (
+        "| name   | value                | other |\n"
+        "| ------ | -------------------- | ----- |\n"
+        "| a\\|b c | **1.5** (1.2 to 1.8) | \N{EN DASH}     |\n"
+        "| d      | 2                    | \N{EN DASH}     |\n"
+    )
+    assert rows_text([]) == "Nothing to report.\n"
+
+
+def test_the_page_is_the_same_bytes_again(data):
+    assert drawn(data) == drawn(data)

@@ -171,11 +171,11 @@ def test_tables_hold_every_figure_and_the_terminal_a_line(judged):
     card = judged[1]
     metrics = {**card, "sharpe": 1.8, "sharpe_ci_low": 1.6, "sharpe_ci_high": 2.0}
     metrics["kpis"] = kpi.kpi_rows(metrics)
-    page = kpi_tables.figures_html(metrics)
+    page = str(kpi_tables.figure_tables(metrics))
     for section in ("risk_figures", "trade_figures", "team_figures"):
         for key in card[section]:
             assert key.endswith(("_ci_low", "_ci_high")) or key.replace("_", " ") in page
-    assert "ensemble stability" in kpi_tables.kpis_html(metrics)
+    assert "ensemble stability" in str(kpi_tables.kpi_table(metrics))
     count = {row["status"]: 0 for row in metrics["kpis"]}
     for row in metrics["kpis"]:
         count[row["status"]] += 1

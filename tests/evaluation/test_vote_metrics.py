@@ -196,11 +196,11 @@ def test_thresholds_stand_side_by_side_with_what_they_refused(metrics):
         "votes@0.65": tables.shown(None, "count"),
     }
     assert rows["voted below threshold"]["votes@0.65"] == str(refused[2])
-    assert "the score does not exceed the threshold" in tables.rules_html(metrics)
+    assert "the score does not exceed the threshold" in str(tables.rule_records(metrics))
 
 
 def test_every_agent_has_its_rows_on_the_page_and_in_the_terminal(metrics):
-    page = tables.votes_html(metrics) + tables.votes_note(metrics)
+    page = str(tables.votes_tables(metrics)) + tables.votes_note(metrics)
     console = Console(width=80, record=True)
     console.print(tables.terminal_votes(metrics))
     console.print(tables.terminal_rules(metrics))
@@ -209,6 +209,6 @@ def test_every_agent_has_its_rows_on_the_page_and_in_the_terminal(metrics):
         assert name in said
         assert tables.shown(found["accuracy"], "percent") in said
         for vote in found["rate"]:
-            assert f"<td>{vote}</td>" in page
+            assert f"'vote': '{vote}'" in page
     assert "6 bars" in page
     assert "…" not in said

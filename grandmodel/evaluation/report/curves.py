@@ -1,5 +1,6 @@
 """Curves of a report, thinned to what a page can carry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from grandmodel.core.clock import DAY_NS
 from grandmodel.core.random import numpy_stream
 from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.report.section import OWN, Cell, Row
 from grandmodel.evaluation.sessions import SessionRows
 from grandmodel.evaluation.statistics import block_sessions, block_starts
 
 MAX_POINTS = 2_000
+TEXT_POINTS = 13  # of a curve in a report without pictures
 BAND_DRAWS = 400
 
 
@@ -60,6 +63,53 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
         low=low,
         high=high,
     )
+
+
+def equity_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> list[Row]:
+    """The curves at a few places, the band in small type."""
+    band = None if own.low is None or own.high is None else np.stack([own.low, own.high], axis=1)
+    return [
+        {
+            _x_name(own): _x_text(own, at),
+            "policy": Cell(
+                f"{own.level[at]:.3f}",
+                "" if band is None else f"{band[at, 0]:.3f} to {band[at, 1]:.3f}",
+                OWN,
+            ),
+            **{name: f"{_near(curve.level, at, own):.3f}" for name, curve in others.items()},
+        }
+        for at in thin(len(own.x), TEXT_POINTS)
+    ]
+
+
+def drawdown_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> list[Row]:
+    """How far below their highest level the curves were at a few places, percent."""
+    return [
+        {
+            _x_name(own): _x_text(own, at),
+            "policy": Cell(f"{100 * own.drawdown[at]:.1f} %", mark=OWN),
+            **{
+                name: f"{100 * _near(curve.drawdown, at, own):.1f} %"
+                for name, curve in others.items()
+            },
+        }
+        for at in thin(len(own.x), TEXT_POINTS)
+    ]
+
+
+def _near(values: NDArray[np.float64], at: int, own: EquityCurve) -> float:
+    """Value of another curve at the same share of its length."""
+    return float(values[round(at * (len(values) - 1) / max(1, len(own.x) - 1))])
+
+
+def _x_name(curve: EquityCurve) -> str:
+    return "session" if curve.paths else "close of"
+
+
+def _x_text(curve: EquityCurve, at: int) -> str:
+    if curve.paths:
+        return str(int(curve.x[at]))
+    return np.datetime_as_string(np.datetime64(int(curve.x[at]), "ms"), unit="D")
 
 
 def path_x(curve: EquityCurve, points: int) -> NDArray:

@@ -20,8 +20,8 @@ from grandmodel.evaluation.report.feature_frames import (
 )
 from grandmodel.evaluation.report.figures import CLASS_COLOURS, GRID, INK, OWN
 from grandmodel.evaluation.report.gap_figure import gap_figure, synergy_figure
-from grandmodel.evaluation.report.page import CONFIG, STYLE
-from grandmodel.evaluation.report.tables import records_html
+from grandmodel.evaluation.report.html import CONFIG, rows_html
+from grandmodel.evaluation.report.page import STYLE
 from grandmodel.features.scaling import LIMIT
 from grandmodel.features.synergy import KINDS
 from grandmodel.market.coverage import Coverage
@@ -131,7 +131,7 @@ def _section(title: str, body: str) -> str:
 def _table(frame: pd.DataFrame) -> str:
     """Rows of a frame as a table, as long as a reader needs; what is missing becomes a dash."""
     records = frame.to_dict("records")
-    return records_html([{str(key): _cell(row[key]) for key in row} for row in records])
+    return rows_html([{str(key): _cell(row[key]) for key in row} for row in records])
 
 
 def _cell(value: object) -> object:

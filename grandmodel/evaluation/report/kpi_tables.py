@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grandmodel.evaluation.kpi import CANNOT_TELL, MET, NOT_MET
-from grandmodel.evaluation.report.tables import records_html
+from grandmodel.evaluation.report.section import Table
 
 SECTIONS = {
     "risk_figures": "Risk",
@@ -19,9 +19,9 @@ KPI_NOTE = (
 BOUNDS = ("_ci_low", "_ci_high")
 
 
-def kpis_html(metrics: Mapping[str, Any]) -> str:
+def kpi_table(metrics: Mapping[str, Any]) -> Table:
     """A row per target: what was measured, its interval, and what that says."""
-    return records_html([{k: v for k, v in row.items() if k != "key"} for row in metrics["kpis"]])
+    return Table([{k: v for k, v in row.items() if k != "key"} for row in metrics["kpis"]])
 
 
 def kpis_line(metrics: Mapping[str, Any]) -> str:
@@ -30,20 +30,18 @@ def kpis_line(metrics: Mapping[str, Any]) -> str:
     return "targets: " + ", ".join(f"{counts[name]} {name}" for name in (MET, NOT_MET, CANNOT_TELL))
 
 
-def figures_html(metrics: Mapping[str, Any]) -> str:
+def figure_tables(metrics: Mapping[str, Any]) -> tuple[Table, ...]:
     """Risk, trades, team, contributions and moments, a table each."""
-    parts = [
-        f"<h3>{title}</h3>{records_html(_records(metrics[section]))}"
-        for section, title in SECTIONS.items()
-    ]
     shares = [{"agent": name, **values} for name, values in metrics["contributions"].items()]
     moments = [
         {"net return of": what, **metrics[f"{key}_moments"]}
         for what, key in (("a decision", "reward"), ("a session", "session"))
     ]
-    parts.append(f"<h3>Contribution per session</h3>{records_html(shares)}")
-    parts.append(f"<h3>Moments</h3>{records_html(moments)}")
-    return "".join(parts)
+    return (
+        *(Table(_records(metrics[section]), title) for section, title in SECTIONS.items()),
+        Table(shares, "Contribution per session"),
+        Table(moments, "Moments"),
+    )
 
 
 def _records(section: Mapping[str, Any]) -> list[dict[str, Any]]:

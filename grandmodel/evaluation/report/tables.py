@@ -1,7 +1,6 @@
-"""Tables of a report: one for the page, one for the terminal, both from `metrics.json`."""
+"""Tables of a report: for its sections and for the terminal, both from `metrics.json`."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grandmodel.envs.config import EnvConfig
+from grandmodel.evaluation.report.section import ALARM, OWN, UNKNOWN, Cell, Row, cell
 from grandmodel.evaluation.statistics import BAND_METRICS
 
 ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
@@ -43,7 +43,6 @@ REASONS = {  # heading -> column of decisions.parquet
 FLAT_NOTE = (
     "env.edge=flat: policy, baselines and references alike hold nothing over the end of a session"
 )
-UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 
@@ -132,46 +131,30 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
     return table
 
 
-def metrics_html(metrics: Mapping[str, Any]) -> str:
-    """The metrics table of the page: a figure per row, a policy or baseline per column."""
-    shown_columns = columns(metrics)
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in shown_columns)
-    body = []
+def metrics_rows(metrics: Mapping[str, Any]) -> list[Row]:
+    """The metrics table: a figure per row, a policy or baseline per column."""
+    rows = []
     for key, label, kind in ROWS:
-        cells = []
-        for name, values in shown_columns.items():
-            bounds = interval(values, key, kind)
-            small = f'<span class="ci">{bounds}</span>' if bounds else ""
-            mark = ' class="own"' if name == "policy" else ""
-            cells.append(f"<td{mark}>{shown(values.get(key), kind)}{small}</td>")
-        note = "<sup>*</sup>" if key in BAND_METRICS else ""
-        body.append(f"<tr><th>{escape(label)}{note}</th>{''.join(cells)}</tr>")
-    return (
-        f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+        cells: dict[str, Any] = {"": f"{label}*" if key in BAND_METRICS else label}
+        for name, values in columns(metrics).items():
+            mark = OWN if name == "policy" else ""
+            small = interval(values, key, kind)
+            cells[name] = Cell(shown(values.get(key), kind), small, mark)
+        rows.append(cells)
+    return rows
 
 
-def costs_html(costs: Mapping[str, float | str | None]) -> str:
+def cost_rows(costs: Mapping[str, float | str | None]) -> list[Row]:
     """Cost settings; a zero or unset cost is marked."""
     rows = []
     for key, value in costs.items():
         missing = value is None or value == 0
-        text = (
-            "not set"
-            if value is None
-            else f"{value:g}"
-            if isinstance(value, float | int)
-            else value
-        )
-        mark = ' class="alarm"' if missing else ""
-        rows.append(
-            f"<tr><th>{escape(key.replace('_', ' '))}</th><td{mark}>{escape(str(text))}</td></tr>"
-        )
-    return f'<div class="scroll"><table class="slim"><tbody>{"".join(rows)}</tbody></table></div>'
+        found = Cell("not set") if value is None else cell(value)
+        rows.append({"cost": key.replace("_", " "), "value": found._replace(mark=ALARM * missing)})
+    return rows
 
 
-def reasons_html(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
+def reason_rows(decisions: pd.DataFrame, agents: Sequence[str]) -> list[Row]:
     """How often each rule fired, who led, where doubt came from, and who agreed with the pool.
 
     Of a team that votes: how often each rule fired, and what each agent voted.
@@ -180,7 +163,7 @@ def reasons_html(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
     votes = {f"{name} votes": f"prediction_{name}" for name in agents}
     pooled = f"agrees_{agents[0]}" in decisions
     told = REASONS if pooled else {**REASONS, **votes}
-    rows: list[Mapping[str, Any]] = [
+    rows: list[Row] = [
         {
             "what": heading,
             "value": str(value),
@@ -200,26 +183,4 @@ def reasons_html(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
         for name in agents
         if pooled
     ]
-    return records_html(rows)
-
-
-def records_html(records: Sequence[Mapping[str, Any]]) -> str:
-    """Any list of records as a table, columns in order of first appearance."""
-    if not records:
-        return "<p>Nothing to report.</p>"
-    names = list(dict.fromkeys(name for record in records for name in record))
-    head = "".join(f"<th>{escape(str(name).replace('_', ' '))}</th>" for name in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_text(record.get(name)))}</td>" for name in names) + "</tr>"
-        for record in records
-    )
-    return (
-        f'<div class="scroll"><table class="slim"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _text(value: Any) -> str:
-    if value is None or value != value:  # not a number, and not a time
-        return UNKNOWN
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return rows

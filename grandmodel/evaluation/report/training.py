@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rich import box
 from rich.table import Table
 
-from grandmodel.evaluation.report.tables import records_html, shown
+from grandmodel.evaluation.report.tables import shown
 
 AGENT_READINGS: tuple[tuple[str, str, str], ...] = (  # before and after the name, heading
     ("monitor/exploration/", "", "exploration"),
@@ -70,11 +70,6 @@ def training_sentence(told: Mapping[str, float]) -> str:
 
 def _slope(value: float | None) -> str:
     return shown(None, "number") if value is None else f"{value:+.1e}"
-
-
-def training_html(told: Mapping[str, float]) -> str:
-    """The table of agents."""
-    return records_html(training_records(told))
 
 
 def terminal_training(told: Mapping[str, float]) -> Table:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
-from grandmodel.evaluation.report.tables import records_html, shown
+from grandmodel.evaluation.report.section import Table
+from grandmodel.evaluation.report.tables import shown
 
 FIGURES: tuple[tuple[str, str, str], ...] = (  # key, heading, format
     ("votes", "judged", "count"),
@@ -104,11 +105,11 @@ def execution_labels(metrics: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def votes_html(metrics: Mapping[str, Any]) -> str:
+def votes_tables(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
     """The tables of accuracy, over agents and over classes."""
     votes = metrics["votes"]
-    by_class = '<p class="soft">Vote by vote, and what would have been right:</p>'
-    return records_html(accuracy_records(votes)) + by_class + records_html(class_records(votes))
+    by_class = "Vote by vote, and what would have been right"
+    return Table(accuracy_records(votes)), Table(class_records(votes), by_class)
 
 
 def votes_note(metrics: Mapping[str, Any]) -> str:
@@ -127,26 +128,21 @@ def _bars(metrics: Mapping[str, Any]) -> str:
     return "one bar" if bars == 1 else f"{bars} bars"
 
 
-def rules_html(metrics: Mapping[str, Any]) -> str:
-    """The execution rules side by side."""
-    return records_html(rule_records(metrics))
-
-
-def terminal_votes(metrics: Mapping[str, Any]) -> Table:
+def terminal_votes(metrics: Mapping[str, Any]) -> RichTable:
     """Accuracy of each agent's votes."""
     records = accuracy_records(metrics["votes"])
     brief = [{key: cell for key, cell in row.items() if key != "votes on"} for row in records]
     return _table(f"votes, judged over {_bars(metrics)}", brief)
 
 
-def terminal_rules(metrics: Mapping[str, Any]) -> Table:
+def terminal_rules(metrics: Mapping[str, Any]) -> RichTable:
     """Thresholds side by side, and how many decisions each settled for which reason."""
     return _table("thresholds side by side", rule_records(metrics, brief=True))
 
 
-def _table(title: str, records: Sequence[Record]) -> Table:
+def _table(title: str, records: Sequence[Record]) -> RichTable:
     """Lay records out; the first column is a name, the others figures."""
-    table = Table(title=title, box=box.SIMPLE)
+    table = RichTable(title=title, box=box.SIMPLE)
     for number, heading in enumerate(records[0]):
         table.add_column(heading, justify="right" if number else "left")
     for record in records:

@@ -12,8 +12,8 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from grandmodel.evaluation.report.figures import GRID, INK, OWN
-from grandmodel.evaluation.report.page import CONFIG, STYLE
-from grandmodel.evaluation.report.tables import records_html
+from grandmodel.evaluation.report.html import CONFIG, rows_html
+from grandmodel.evaluation.report.page import STYLE
 from grandmodel.market.bars import Bars
 from grandmodel.market.stylised import EDGES, HALF_HOURS, LAGS, Stylised
 
@@ -72,7 +72,7 @@ def worlds_page(
         told,
         _figure(_markets_figure(known, real)),
         "<h2>Figures</h2>",
-        records_html([_row(market) for market in known]),
+        rows_html([_row(market) for market in known]),
         "<h2>What each market is</h2>",
         "".join(f"<p><b>{escape(m.name)}</b>: {escape(m.about)}</p>" for m in known),
         "<h2>Stress</h2>",

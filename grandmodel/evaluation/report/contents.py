@@ -1,0 +1,204 @@
+"""What a report of a run holds, from the verdict to the bars: one list of sections."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.report import figures, kpi_tables, tables, training, votes
+from grandmodel.evaluation.report.curves import (
+    EquityCurve,
+    drawdown_rows,
+    equity_curve,
+    equity_rows,
+)
+from grandmodel.evaluation.report.section import Picture, Row, Section, Table
+
+BAND_NOTE = (
+    "Figures in small type are 95 % intervals (circular block bootstrap on whole sessions). "
+    "* resampling band: coverage is not promised for this figure."
+)
+TEXT_DECISIONS = 12  # of the window, in a report without pictures
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that a report shows."""
+
+    title: str
+    facts: Mapping[str, str]  # agent, instrument, split, period ...
+    metrics: Mapping[str, Any]  # the object of metrics.json
+    own: Measured
+    baselines: Mapping[str, Measured] = field(default_factory=dict)
+    decisions: pd.DataFrame | None = None  # rows of decisions.parquet
+    close: np.ndarray | None = None  # close of the last bar of each decision row
+    agents: Sequence[str] = ()
+    costs: Mapping[str, float | str | None] = field(default_factory=dict)
+    quality: Sequence[Mapping[str, Any]] = ()
+    gate_sharpes: Mapping[float, float] = field(default_factory=dict)
+    gate: float | None = None
+    training: Mapping[str, float] = field(default_factory=dict)  # the monitor's last readings
+    notes: Sequence[str] = ()
+    band_seed: int = 0
+
+
+def sections(data: ReportData) -> list[Section]:
+    """Return everything below the verdict, in the order in which it is read."""
+    found = [
+        *_curves(data),
+        _metrics(data),
+        *_figures(data),
+        *_decisions(data),
+        *_votes(data),
+        *_trips(data),
+        *_gates(data),
+        *_training(data),
+        Section("Costs charged, per side", (Table(tables.cost_rows(data.costs)),)),
+        Section("Data quality", (Table([*data.quality]),)),
+    ]
+    return [section for section in found if any(block.rows for block in section.blocks)]
+
+
+def _curves(data: ReportData) -> list[Section]:
+    """Equity and drawdown beside the baselines'."""
+    own = equity_curve(data.own, band_seed=data.band_seed)
+    others = {name: equity_curve(found) for name, found in data.baselines.items()}
+    equity = Picture(figures.equity_figure(own, others), equity_rows(own, others))
+    falls = _few(others)
+    below = Picture(figures.drawdown_figure(own, falls), drawdown_rows(own, falls))
+    return [
+        Section("Equity after costs, against the baselines", (equity,)),
+        Section("Drawdown", (below,)),
+    ]
+
+
+def _few(others: Mapping[str, EquityCurve]) -> dict[str, EquityCurve]:
+    """Baselines whose drawdown says something beside the policy's."""
+    return {name: curve for name, curve in others.items() if name in ("long_only", "ma_cross")}
+
+
+def _metrics(data: ReportData) -> Section:
+    """The main figures, the grid of the references, the session edges that bind them all."""
+    grid = data.metrics.get("reference_grid")
+    note = BAND_NOTE + (f" References: {grid}." if grid else "")
+    if data.metrics.get("edge") == "flat":
+        note += f" {tables.FLAT_NOTE}."
+    return Section("Metrics", (Table(tables.metrics_rows(data.metrics)),), note)
+
+
+def _figures(data: ReportData) -> list[Section]:
+    """Targets, and the figures beyond the main ones."""
+    if "kpis" not in data.metrics:
+        return []
+    return [
+        Section("Targets", (kpi_tables.kpi_table(data.metrics),), kpi_tables.KPI_NOTE),
+        Section("Risk, round trips and team", kpi_tables.figure_tables(data.metrics)),
+    ]
+
+
+def _decisions(data: ReportData) -> list[Section]:
+    """The last stretch of the first path, and what settled the decisions over all paths."""
+    if data.decisions is None or data.close is None or not len(data.decisions):
+        return []
+    rows = last_stretch(data.decisions)
+    shown = data.decisions.loc[rows]
+    figure = figures.decision_figure(shown, data.close[rows], data.agents)
+    count = min(len(shown), figures.WINDOW_DECISIONS)
+    path, segment = shown["path"].iloc[0], shown["segment"].iloc[0]
+    return [
+        Section(
+            "Decisions on price, and who said what",
+            (Picture(figure, _last_decisions(shown, data.close[rows], data.agents)),),
+            f"The last {count} decisions of path {path}, segment {segment}; the bands are "
+            f"probabilities, from below: {_classes(data.decisions, data.agents)}.",
+        ),
+        Section(
+            "Reasons of the decisions",
+            (Table(tables.reason_rows(data.decisions, data.agents)),),
+            "Each row's own are in decisions.parquet.",
+        ),
+    ]
+
+
+def last_stretch(decisions: pd.DataFrame) -> np.ndarray:
+    """Return which rows are the last segment of the first path, bool [row]."""
+    first = (decisions["path"] == decisions["path"].iloc[0]).to_numpy()
+    segment = decisions.loc[first, "segment"].iloc[-1]
+    return first & (decisions["segment"] == segment).to_numpy()
+
+
+def _last_decisions(decisions: pd.DataFrame, close: np.ndarray, agents: Sequence[str]) -> list[Row]:
+    """The last decisions as rows: time, close, what was done, and each one's probabilities."""
+    last = decisions.iloc[-TEXT_DECISIONS:]
+    bands = figures.probability_bands(decisions, agents)
+    rows = []
+    for price, (_, row) in zip(close[-TEXT_DECISIONS:], last.iterrows(), strict=True):
+        said = {
+            name: " / ".join(f"{row[column]:.2f}" for _, column in columns)
+            for name, columns in bands.items()
+        }
+        settled = {"action": int(row["action"]), "rule": str(row["rule"])}
+        when = f"{row['timestamp']:%Y-%m-%d %H:%M}"
+        rows.append({"time": when, "close": f"{price:.6g}", **said, **settled})
+    return rows
+
+
+def _classes(decisions: pd.DataFrame, agents: Sequence[str]) -> str:
+    """What the bands show, once where all agents have the same classes."""
+    bands = figures.probability_bands(decisions, agents)
+    said = {name: ", ".join(label for label, _ in columns) for name, columns in bands.items()}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "; ".join(f"{name} {labels}" for name, labels in said.items())
+
+
+def _votes(data: ReportData) -> list[Section]:
+    """How right the agents were, and what other execution rules would have done."""
+    if "votes" not in data.metrics:
+        return []
+    return [
+        Section(
+            "How right the votes were",
+            votes.votes_tables(data.metrics),
+            votes.votes_note(data.metrics),
+        ),
+        Section("Execution rules side by side", (Table(votes.rule_records(data.metrics)),)),
+    ]
+
+
+def _trips(data: ReportData) -> list[Section]:
+    """Distribution of the net profit of round trips."""
+    if not len(data.own.trips):
+        return []
+    net = 1e4 * data.own.trips.pnl_net / data.own.track.capital
+    what = "net profit, bp of the capital"
+    shares = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+    rows = [
+        {"share of round trips below": f"{100 * share:g} %", what: tables.shown(found, "number")}
+        for share, found in zip(shares, np.quantile(net, shares).tolist(), strict=True)
+    ]
+    return [Section("Round trips", (Picture(figures.histogram_figure(net, what), rows),))]
+
+
+def _gates(data: ReportData) -> list[Section]:
+    """Validation Sharpe of every gate."""
+    if not data.gate_sharpes:
+        return []
+    values = {f"{gate:.2f}": sharpe for gate, sharpe in data.gate_sharpes.items()}
+    chosen = None if data.gate is None else f"{data.gate:.2f}"
+    figure = figures.bars_figure(values, chosen, "validation Sharpe")
+    rows = [{"gate": g, "validation Sharpe": tables.shown(v, "number")} for g, v in values.items()]
+    note = f"chosen: {chosen or 'none'}"
+    return [Section("Calibration of the gate", (Picture(figure, rows),), note)]
+
+
+def _training(data: ReportData) -> list[Section]:
+    """The monitor's last readings."""
+    if not data.training:
+        return []
+    rows = training.training_records(data.training)
+    note = training.training_sentence(data.training)
+    return [Section("How the training ended", (Table(rows),), note)]

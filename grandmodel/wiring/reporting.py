@@ -1,0 +1,63 @@
+"""What the report of a judgement is told: everything of it that a reader may ask for."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from grandmodel.evaluation.report.contents import ReportData
+from grandmodel.evaluation.report.tables import openings_text, orders_text
+from grandmodel.market.cost_table import COST_KEYS
+from grandmodel.wiring.quality import quality_of
+
+if TYPE_CHECKING:
+    from grandmodel.wiring.judging import Judging
+
+
+def report_data(judging: "Judging", decisions: pd.DataFrame, folder: Path) -> ReportData:
+    """Collect what the report of a judgement shows.
+
+    Args:
+        judging: the judgement, its line in the ledger written.
+        decisions: rows of ``decisions.parquet``.
+        folder: where it is written.
+    """
+    stage, occasion, subject = judging.stage, judging.occasion, judging.subject
+    instrument = stage.dataset.instrument
+    return ReportData(
+        title=f"{judging.config.agent.name} on {instrument.name}, {occasion.split}",
+        facts={
+            "run": folder.name,
+            "instrument": instrument.name,
+            "split": occasion.split,
+            "seed": str(judging.config.seed),
+            "environment steps": f"{subject.env_steps:,}",
+            "orders": orders_text(judging.config.env),
+            **_seal(judging),
+        },
+        metrics=judging.metrics,
+        own=judging.measured,
+        baselines=judging.rivals.baselines,
+        decisions=decisions,
+        close=judging.market.close[judging.measured.track.bar],
+        agents=subject.team.names,
+        costs=dict(zip(COST_KEYS, instrument.cost_schedule[0].figures, strict=True)),
+        quality=_records(quality_of(stage.dataset)),
+        gate_sharpes=subject.gate_sharpes,
+        training=subject.training,
+        gate=subject.gate,
+        notes=(*stage.dataset.notes, *occasion.notes),
+        band_seed=judging.config.evaluation.seed,
+    )
+
+
+def _seal(judging: "Judging") -> dict[str, str]:
+    if judging.stage.dataset.synthetic:
+        return judging.told
+    openings = openings_text(judging.metrics["test_openings"])
+    return judging.told | {"sealed test split": openings}
+
+
+def _records(frame: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
