@@ -18,9 +18,14 @@ from grandmodel.features.latched import AGE_BARS, LATCHED
 from grandmodel.features.tape import Tape
 
 MOMENTUM = "price_momentum_5"
-BASE_CONTRACTS = 10.0  # at a confidence of 0.8: the unit of `env.size`
+BASE_CONTRACTS = 10.0  # at a confidence of 0.8, where the account does not count contracts
 TYPES = LATCHED[:4]
 DIRECTION, AGE = "synergy_direction", "synergy_age"
+
+
+def base_contracts(config: EnvConfig) -> float:
+    """Return the contracts that a confidence of 0.8 asks for: those of the account, else ten."""
+    return config.contracts if config.size == "contracts" else BASE_CONTRACTS
 
 
 class VotedOrders:
@@ -53,6 +58,7 @@ class VotedOrders:
             )
         self.aggregation, self._roles = aggregation, Roles(roles, tape.close.device)
         self._tape, self._config = tape, config
+        self.base = base_contracts(config)  # the unit of `env.size`
         types = torch.stack([tape.column(name) for name in TYPES], dim=1)
         self._type = (types.argmax(dim=1) + 1) * (types.amax(dim=1) > 0.0)
         self._toward = tape.column(DIRECTION).sign().long()
@@ -85,7 +91,7 @@ class VotedOrders:
         training = self.aggregation.training
         return Orders(
             target=tally.target,
-            size=None if training else quantity(tally.score, BASE_CONTRACTS) / BASE_CONTRACTS,
+            size=None if training else quantity(tally.score, self.base) / self.base,
             limit=close.masked_fill(tally.at_market, torch.nan),
             stop=None if stop is None else close - stop * reach,
             take_profit=None if target is None else close + target * reach,

@@ -20,7 +20,7 @@ from grandmodel.decision.rules import Rule
 from grandmodel.decision.single_vote import SingleVote, VoteFacts, contracts
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Orders
-from grandmodel.envs.voting import BASE_CONTRACTS, VotedOrders
+from grandmodel.envs.voting import VotedOrders
 from grandmodel.evaluation.execution import RuleGroup
 from grandmodel.features.tape import Tape
 from grandmodel.systems.team import Team
@@ -142,6 +142,7 @@ class SingleVotesDecider:
     ) -> None:
         (threshold,) = groups[0].gate.double().tolist()
         voted = VotedOrders(tape, config, team.roles, Aggregation(threshold))
+        self._base = voted.base
         self._facts, self._count = voted.facts.numpy(), SingleVote(team.roles, threshold)
         self._close, self._atr = tape.close.numpy(), tape.atr14.numpy()
         self._stop, self._target = config.stop_atr, config.target_atr
@@ -156,7 +157,7 @@ class SingleVotesDecider:
         tally = self._count(votes, odds, VoteFacts(sign, kind, toward, position))
         close, atr = float(self._close[bar]), float(self._atr[bar])
         reach = (atr if atr > 0.0 else math.nan) * tally.target
-        size = contracts(tally.score, BASE_CONTRACTS) / BASE_CONTRACTS
+        size = contracts(tally.score, self._base) / self._base
         limit = math.nan if tally.rule is Rule.VOTED_MARKET else close
         stop = math.nan if self._stop is None else close - self._stop * reach
         profit = math.nan if self._target is None else close + self._target * reach

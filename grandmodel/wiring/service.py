@@ -8,7 +8,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from grandmodel.core.checks import UserError, require
-from grandmodel.envs.voting import BASE_CONTRACTS
+from grandmodel.envs.voting import base_contracts as contracts_of
 from grandmodel.market.bars import Bars
 from grandmodel.serving.feed import TacticalFeed
 from grandmodel.serving.tactical import TacticalController
@@ -74,9 +74,7 @@ def tactical_service(
     feed = TacticalFeed(config.features, instrument, volume_kind, config.env.max_hold_bars)
     if past is not None:
         feed.follow(past)
-    base = base_contracts
-    if base is None:
-        base = config.env.contracts if config.env.size == "contracts" else BASE_CONTRACTS
+    base = contracts_of(config.env) if base_contracts is None else base_contracts
     controller = _controller(config, command.source, feed, base, risk_multiplier)
     return TacticalService(feed, controller)
 

@@ -72,6 +72,22 @@ def test_size_follows_confidence():
         assert found.size.tolist() == pytest.approx([size])
 
 
+@pytest.mark.parametrize(("contracts", "sent"), [(3.0, 3), (4.0, 5), (7.0, 8), (0.5, 1)])
+def test_whole_contracts_are_traded_whatever_the_account_asks_for(contracts, sent):
+    """A score of 0.91: contracts x 0.91 / 0.8 is 3.41, 4.55, 7.96, 0.57, rounded."""
+    config = replace(CONFIG, size="contracts", contracts=contracts)
+    voted = VotedOrders(tape_of((0.3, 0, 0)), config, ROLES, Aggregation(0.5))
+    tally = voted.tally(
+        torch.tensor([[2, 2, 2]]),
+        sure(torch.tensor([[2, 2, 2]]), 0.9),
+        torch.arange(1),
+        torch.zeros(1, dtype=torch.int64),
+    )
+    assert float(tally.score) == pytest.approx(0.91)
+    orders = voted.orders(tally, torch.arange(1))
+    assert float(orders.size * contracts) == pytest.approx(sent, abs=1e-12)
+
+
 def test_synergies_and_momentum_come_from_the_bar():
     tape = tape_of((0.3, 1, 3), (-0.3, -1, 1), (0.0, 0, 0))
     voted = VotedOrders(tape, CONFIG, ROLES, Aggregation(0.6))
