@@ -36,7 +36,8 @@ class VotedOrders:
         config: distances of stop and target, in ATR(14) from the decision's close.
         roles: what each agent votes on.
         aggregation: counts the votes; in its training form every order has the size of the unit.
-        decide_on: `every_bar`, or `synergy`: only at the close at which a synergy is complete.
+        decide_on: `every_bar`, or `synergy`: only at the close at which a synergy is complete;
+            `decides` [bar] then tells at which.
 
     Raises:
         UserError: the tape lacks a column that votes are counted by.
@@ -64,7 +65,7 @@ class VotedOrders:
         self._toward = tape.column(DIRECTION).sign().long()
         self._sign = tape.column(MOMENTUM).sign().long()
         complete = (self._type > 0) & (tape.column(AGE) * AGE_BARS < 1.0)
-        self._decides = complete if decide_on == "synergy" else None
+        self.decides = complete if decide_on == "synergy" else None
 
     @property
     def facts(self) -> Int[Tensor, "bar 3"]:
@@ -81,7 +82,7 @@ class VotedOrders:
         """Count the votes cast at the closes of rows `bar`."""
         context = VoteContext(self._sign[bar], self._type[bar], self._toward[bar], position)
         tally = self.aggregation(*self._roles(votes, probabilities), context)
-        return tally if self._decides is None else tally.only(self._decides[bar], position)
+        return tally if self.decides is None else tally.only(self.decides[bar], position)
 
     def orders(self, tally: Tally, bar: Int[Tensor, " env"]) -> Orders:
         """Return the orders of counted votes: limit orders rest at the close of the decision."""

@@ -1,7 +1,7 @@
 """From a rollout to what the losses compare to: returns, advantages and running scales."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grandmodel.core.types import Rollout
@@ -27,6 +27,7 @@ class Targets:
         value_norm: running scale of returns.
         risk: aversion to risk.
         pooled: whether one learner, the ensemble, learns from all rows.
+        decides: bars at which votes count; None: at all.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Targets:
         value_norm: ValueNorm,
         risk: RiskTerm,
         pooled: bool,
+        decides: Bool[Tensor, " bar"] | None = None,
     ) -> None:
         self.seats = seats
         self.config = config
         self.value_norm = value_norm
         self.risk = risk
         self.pooled = pooled
+        self.decides = decides
 
     @torch.no_grad()
     def batch(self, rollout: Rollout, progress: float, statistics: Statistics) -> Batch:
@@ -63,7 +66,7 @@ class Targets:
         statistics.add(_description(reward, target, advantage, coefficient))
         self.value_norm.update(target)
         executor = rollout.executor.flatten()
-        learner_rows = self._learner_rows(executor, voted=rollout.action.dim() == 3)
+        learner_rows = self._learner_rows(rollout)
         n_envs = rollout.bar.shape[1]
         rows = Rows(
             bar=rollout.bar.flatten(),
@@ -155,11 +158,14 @@ class Targets:
         following = returns.next_values(value, flat[size : size + n_envs], final, cut)
         return value, following
 
-    def _learner_rows(self, executor: Int[Tensor, " row"], voted: bool) -> tuple[Tensor, ...]:
+    def _learner_rows(self, rollout: Rollout) -> tuple[Tensor, ...]:
+        executor = rollout.executor.flatten()
         everything = torch.arange(executor.shape[0], device=executor.device)
         if self.pooled:
             return (everything,)
-        if voted:
+        if rollout.action.dim() == 3:
+            if self.decides is not None:
+                everything = self.decides[rollout.bar.flatten()].nonzero()[:, 0]
             return (everything,) * self.seats.team.n_agents
         return tuple(
             (executor == agent).nonzero()[:, 0] for agent in range(self.seats.team.n_agents)

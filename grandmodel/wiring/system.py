@@ -146,6 +146,7 @@ def build_learner(
         generator=torch_stream(config.seed, "minibatches"),
         pooled=config.agent.executor == "pool",
         shaped=tuple(config.reward.shaping),
+        decides=None if voted is None else voted.decides,
     )
     return collector, learner
 

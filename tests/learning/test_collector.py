@@ -145,6 +145,30 @@ def test_every_agent_of_a_voting_team_learns_from_every_row():
     assert [len(rows) for rows in batch.learner_rows] == [count, count]
 
 
+def test_agents_learn_from_the_bars_at_which_votes_count_and_from_no_others():
+    made = world(executor="votes")
+    decides = torch.arange(100_000) % 3 == 0
+    made.learner.targets.decides = decides
+    rollout = made.collector.collect()
+    batch = made.learner.begin(rollout, 0.0)
+    counted = int(decides[rollout.bar].sum())
+    assert [len(rows) for rows in batch.learner_rows] == [counted, counted]
+    assert decides[batch.rows.bar[batch.learner_rows[0]]].all()
+    assert len(batch.rows) == made.learner.config.rows  # the critic learns from all
+
+
+def test_a_rollout_in_which_no_vote_counted_moves_the_critic_alone():
+    made = world(executor="votes")
+    made.learner.targets.decides = torch.zeros(100_000, dtype=torch.bool)
+    before = [p.clone() for policy in made.seats.team.policies for p in policy.parameters()]
+    critic = [p.clone() for p in made.seats.team.critic.parameters()]
+    made.update(made.learner.optimiser(fused=True), 0.0)
+    after = [p for policy in made.seats.team.policies for p in policy.parameters()]
+    assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
+    moved = zip(critic, made.seats.team.critic.parameters(), strict=True)
+    assert any(not torch.equal(one, two) for one, two in moved)
+
+
 def test_votes_are_drawn_from_each_agents_own_distribution():
     made = trained(executor="votes")
     rollout = made.collector.collect()

@@ -9,7 +9,7 @@ games".
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from grandmodel.core.types import Rollout
@@ -38,6 +38,7 @@ class Mappo:
         pooled: whether the ensemble's distribution is the policy that is learned.
         shaped: agents with rewards of their own beside the team's, in the order of the critic's
             heads after the first.
+        decides: bars at which votes count; None: at all. Policies learn from no others.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Mappo:
         generator: torch.Generator,
         pooled: bool = False,
         shaped: Sequence[str] = (),
+        decides: Bool[Tensor, " bar"] | None = None,
     ) -> None:
         self.seats = seats
         self.config = config
@@ -57,7 +59,9 @@ class Mappo:
         self.risk = risk
         self.generator = generator
         self.pooled = pooled
-        self.targets = Targets(seats, config, value_norm=value_norm, risk=risk, pooled=pooled)
+        self.targets = Targets(
+            seats, config, value_norm=value_norm, risk=risk, pooled=pooled, decides=decides
+        )
         team = seats.team
         self.learners = ("pool",) if pooled else team.names
         self._heads = [1 + shaped.index(n) if n in shaped else 0 for n in self.learners]
