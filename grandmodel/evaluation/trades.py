@@ -66,19 +66,54 @@ def round_trips(track: Track, market: Market) -> RoundTrips:
         market.multiplier,
     )
     return RoundTrips(
-        segment=whole[:, 0],
-        entry_row=whole[:, 1],
-        exit_row=whole[:, 2],
-        side=whole[:, 3],
-        bars_held=whole[:, 4],
-        reason=whole[:, 5],
-        marked=whole[:, 6].astype(np.bool_),
-        quantity=real[:, 0],
-        entry_price=real[:, 1],
-        exit_price=real[:, 2],
-        pnl_gross=real[:, 3],
-        cost=real[:, 4],
+        segment=whole[:, _SEGMENT],
+        entry_row=whole[:, _ENTRY],
+        exit_row=whole[:, _EXIT],
+        side=whole[:, _SIDE],
+        bars_held=whole[:, _HELD],
+        reason=whole[:, _REASON],
+        marked=whole[:, _MARKED].astype(np.bool_),
+        quantity=real[:, _UNITS],
+        entry_price=real[:, _ENTRY_PRICE],
+        exit_price=real[:, _EXIT_PRICE],
+        pnl_gross=real[:, _GROSS],
+        cost=real[:, _COST],
     )
+
+
+# columns of a trip while it is walked: `whole` and `real` [trip, column]
+_SEGMENT, _ENTRY, _EXIT, _SIDE, _HELD, _REASON, _MARKED = range(7)
+_UNITS, _ENTRY_PRICE, _EXIT_PRICE, _GROSS, _COST = range(5)
+
+
+@njit(cache=True)
+def _count_trips(first, position, ended):  # pragma: no cover - compiled
+    """Count the entries of all segments."""
+    count = 0
+    for segment in range(len(first) - 1):
+        held = 0
+        for row in range(first[segment], first[segment + 1]):
+            if position[row] != held and position[row] != 0:
+                count += 1
+            held = 0 if ended[row] else position[row]
+    return count
+
+
+@njit(cache=True)
+def _leave(whole, real, row, why, price, gap, share):  # pragma: no cover - compiled
+    """Close a trip at the open of the bar after ``row``: what it earned and paid there is its."""
+    whole[_EXIT], whole[_REASON] = row, why
+    real[_EXIT_PRICE] = price
+    real[_GROSS] += gap
+    real[_COST] += share
+
+
+@njit(cache=True)
+def _mark(whole, real, row, why, units, multiplier):  # pragma: no cover - compiled
+    """Close a trip inside or at the end of a bar, at the price that its profit tells."""
+    whole[_EXIT], whole[_REASON], whole[_MARKED] = row, why, 1
+    moved = units * multiplier * whole[_SIDE]
+    real[_EXIT_PRICE] = real[_ENTRY_PRICE] + (real[_GROSS] / moved if moved != 0 else 0.0)
 
 
 @njit(cache=True)
@@ -102,60 +137,38 @@ def _trips(  # pragma: no cover - compiled
 
     Where `exit_cost` is empty the cost of a reversal is split by the units of each side.
     """
-    count = 0
-    for segment in range(len(first) - 1):
-        held = 0
-        for row in range(first[segment], first[segment + 1]):
-            if position[row] != held and position[row] != 0:
-                count += 1
-            held = 0 if ended[row] else position[row]
-    whole = np.zeros((count, 7), np.int64)
-    real = np.zeros((count, 5), np.float64)
+    count = _count_trips(first, position, ended)
+    whole, real = np.zeros((count, 7), np.int64), np.zeros((count, 5), np.float64)
     trip = -1  # the open trip, or the last one that was closed
     for segment in range(len(first) - 1):
-        held = 0
-        units = 0.0
-        for row in range(first[segment], first[segment + 1]):
-            new = position[row]
-            size = abs(quantity[row])
-            price = exit_price[row]
-            gross = pnl_gross[row]
-            paid = cost[row]
+        held, units, end = 0, 0.0, first[segment + 1]
+        for row in range(first[segment], end):
+            new, size = position[row], abs(quantity[row])
+            gross, paid = pnl_gross[row], cost[row]
             if new != held:
                 if held != 0:
-                    gap = held * units * (price - closes[bar[row]]) * multiplier
+                    gap = held * units * (exit_price[row] - closes[bar[row]]) * multiplier
                     share = paid * units / (units + size) if new != 0 and units + size > 0 else paid
                     if len(exit_cost) > 0:
                         share = exit_cost[row]
-                    real[trip, 3] += gap
-                    real[trip, 4] += share
-                    gross -= gap
-                    paid -= share
-                    whole[trip, 2] = row
-                    whole[trip, 5] = REVERSED if new != 0 else reason[row]
-                    real[trip, 2] = price
+                    why = REVERSED if new != 0 else reason[row]
+                    _leave(whole[trip], real[trip], row, why, exit_price[row], gap, share)
+                    gross, paid = gross - gap, paid - share
                 if new != 0:
                     trip += 1
-                    whole[trip, 0] = segment
-                    whole[trip, 1] = row
-                    whole[trip, 3] = new
-                    real[trip, 0] = size
-                    real[trip, 1] = entry_price[row]
+                    whole[trip, _SEGMENT], whole[trip, _ENTRY] = segment, row
+                    whole[trip, _SIDE] = new
+                    real[trip, _UNITS], real[trip, _ENTRY_PRICE] = size, entry_price[row]
                 units = size
             held = new
             if held != 0:
-                real[trip, 3] += gross
-                real[trip, 4] += paid
-                whole[trip, 4] += 1
-                last = row == first[segment + 1] - 1
-                if ended[row] or last:
-                    whole[trip, 2] = row
-                    whole[trip, 5] = ended_reasons[ended[row]] if ended[row] else SEGMENT_END
-                    whole[trip, 6] = 1
-                    moved = units * multiplier * held
-                    real[trip, 2] = real[trip, 1] + (real[trip, 3] / moved if moved != 0 else 0.0)
-                    held = 0
-                    units = 0.0
+                real[trip, _GROSS] += gross
+                real[trip, _COST] += paid
+                whole[trip, _HELD] += 1
+                if ended[row] or row == end - 1:
+                    why = ended_reasons[ended[row]] if ended[row] else SEGMENT_END
+                    _mark(whole[trip], real[trip], row, why, units, multiplier)
+                    held, units = 0, 0.0
     return whole, real
 
 
