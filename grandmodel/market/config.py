@@ -1,7 +1,6 @@
 """Which bars to read and how: the `data` part of the configuration, without synthetic markets."""
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +9,12 @@ import numpy as np
 from grandmodel.core.checks import UserError, require, require_choice, require_distinct
 from grandmodel.market.bars import ADJUSTMENTS, VOLUME_KINDS
 from grandmodel.market.bootstrap import BootstrapConfig
-from grandmodel.market.cost_table import FIRST_YEAR, LAST_YEAR
 from grandmodel.market.dataset import DECISION_MINUTES
+from grandmodel.market.iso import is_day, iso_time
 from grandmodel.market.stress.config import parse_stress
+from grandmodel.market.stretches import check_stretches
 from grandmodel.market.zones import split_zone
 
-ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?Z?)?$")
 FILE_KINDS = (  # in the order in which data=auto tries them; csv takes what nothing else does
     "parquet",
     "databento",
@@ -44,15 +43,19 @@ class SplitConfig:
     A share is a part of all usable sessions. A date is the first session of the FOLLOWING part:
     ``train: 2018-01-01`` trains on the sessions before it, and validation begins there;
     ``validation`` likewise ends where test begins; ``test`` ends before its date, or at the end
-    of the bars where it is left at a share. Shares and dates do not mix otherwise.
+    of the bars where it is left at a share. Shares and dates do not mix otherwise. ``stretches``
+    say it bar by bar and take the place of all three.
     """
 
     train: float | int | str = 0.6
     validation: float | int | str = 0.2
     test: float | int | str = 0.2
+    stretches: dict[str, list[str]] = field(default_factory=dict)  # part: FROM/TO, times in UTC
+    name: str | None = None  # of such stretches, in the ledger
 
     def __post_init__(self) -> None:
         """Refuse shares that are none, dates out of order, and mixtures."""
+        check_stretches(self.stretches, self.name)
         if isinstance(self.train, str) or isinstance(self.validation, str):
             dates = [self.train, self.validation, self.test]
             dates = dates if isinstance(self.test, str) else dates[:2]
@@ -187,26 +190,6 @@ def _require_zone(timezone: str) -> None:
             "data.timezone must be a name such as UTC, America/New_York or "
             f"America/New_York+7, was {timezone}"
         ) from error
-
-
-def iso_time(key: str, value: str | None) -> np.datetime64:
-    """Return a day or time in ISO form, UTC, as datetime64[ns]; refuse anything else."""
-    try:
-        if not ISO.match(str(value)):  # numpy reads "now" and "today" too
-            raise ValueError(value)
-        time = np.datetime64(str(value).removesuffix("Z"), "s")
-    except ValueError as error:
-        raise UserError(f"{key} must be a date such as 2024-01-31, was {value}") from error
-    require(
-        FIRST_YEAR <= int(str(value)[:4]) <= LAST_YEAR,
-        f"{key} must lie in the years {FIRST_YEAR} to {LAST_YEAR}, was {value}",
-    )
-    return time.astype("datetime64[ns]")
-
-
-def is_day(value: str) -> bool:
-    """Tell a day (``2024-01-31``) from a time within one."""
-    return "T" not in value and " " not in value and ":" not in value
 
 
 def parse_raw_level(text: str) -> tuple[int, float]:

@@ -14,17 +14,12 @@ from grandmodel.core.clock import DAY_NS, HOUR_NS
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.carry import carry_words
-from grandmodel.market.config import (
-    DataConfig,
-    SplitConfig,
-    is_day,
-    iso_time,
-    parse_raw_level,
-)
+from grandmodel.market.config import DataConfig, SplitConfig, parse_raw_level
 from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
 from grandmodel.market.events import event_notes, read_events
 from grandmodel.market.hours import known_hours
 from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
+from grandmodel.market.iso import is_day, iso_time
 from grandmodel.market.readers.formats import read_bars
 from grandmodel.market.reading import reading_notes
 from grandmodel.market.splits import Span, split_by_sessions, warmup_of

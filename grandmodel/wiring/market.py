@@ -37,6 +37,7 @@ from grandmodel.market.readers.formats import read_bars
 from grandmodel.market.splits import Span, cut_segments, warmup_of
 from grandmodel.market.stress.config import parse_stress
 from grandmodel.market.stress.lay import lay_stress
+from grandmodel.market.stretches import lay_stretches, one_history
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.wiring.extend import own_reader, with_own_columns
 from grandmodel.wiring.schema import MarketSections
@@ -157,7 +158,7 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
     Raises:
         UserError: the bars cannot be read, or are too few for the warm-up and one episode.
     """
-    minutes = config.features.minutes
+    minutes, stretches = config.features.minutes, config.data.split.stretches
     if config.data.kind == "synthetic":
         given = config.instrument.given()
         require(
@@ -172,12 +173,14 @@ def build_dataset(config: MarketSections, *, max_hold_bars: int, episode_bars: i
             f"agents on bars of {minutes}: set features.minutes={dataset.minutes} with agents for "
             "it (agent=tactical: 5), or take another data.world",
         )
-        return dataset
-    return read_dataset(
+        return lay_stretches(one_history(dataset), stretches) if stretches else dataset
+    dataset = read_dataset(
         config,
         purge_bars=max_hold_bars + 1,
         min_bars=warmup_of(minutes) + episode_bars + 1,
+        whole=bool(stretches),
     )
+    return lay_stretches(dataset, stretches) if stretches else dataset
 
 
 def draw_dataset(config: MarketSections) -> Dataset:

@@ -1,6 +1,6 @@
 """The closed configuration: one dataclass per command, one section per room."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.envs.config import EnvConfig, RewardConfig
@@ -38,6 +38,8 @@ class DataSection(DataConfig, SyntheticConfig):
         usual = DataConfig()
         for key in (item.name for item in fields(DataConfig)):
             value = getattr(self, key)
+            if key == "split":  # stretches lie on any history
+                value = replace(value, stretches={}, name=None)
             read = key in READ_BY_ALL or (key == "on_defect" and self.stress is not None)
             if not read and value != getattr(usual, key):
                 given = "data.split" if key == "split" else f"data.{key}={value}"

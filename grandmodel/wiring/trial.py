@@ -24,10 +24,11 @@ def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: st
     given["instrument"] = dataset.fingerprint  # costs as they were found, not as they were given
     if start_weights is not None:
         given["init_from"] = start_weights
+    named = given["data"]["split"]["name"]
     return Trial(
         config=config_hash(given),
         data=dataset.bars_fingerprint,
-        split=split,
+        split=split if named is None else f"{named}/{split}",
         seed=int(given["seed"]),
     )
 

@@ -1,0 +1,1 @@
+"""Plans of evaluation: which bars train, select and judge, fold by fold."""
