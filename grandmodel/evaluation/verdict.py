@@ -39,6 +39,7 @@ class Evidence:
     best_share: float | None  # share of the best five sessions in the profit; None: no profit
     chosen_here: bool  # checkpoint or gate was chosen on these bars
     standing: Standing | None  # among the trials on these bars; None: not yet checked
+    causal: bool = True  # nothing was trained on bars after those that were judged
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ def judge_evidence(evidence: Evidence) -> Verdict:
 def _cannot_tell(evidence: Evidence) -> list[str]:
     """Reasons why these bars cannot answer the question."""
     reasons = []
+    if not evidence.causal:
+        reasons.append(
+            "non-causal: teams were trained on bars after those that they are judged on, so this "
+            "tells how results spread and not what could have been earned"
+        )
     if evidence.chosen_here:
         reasons.append("the checkpoint or its gate was chosen on this split")
     detectable = minimum_detectable_sharpe(evidence.years)

@@ -38,7 +38,7 @@ from grandmodel.systems.config import VOTES
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.reporting import report_data
-from grandmodel.wiring.rivals import find_rivals
+from grandmodel.wiring.rivals import Rivals, find_rivals
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.trial import facts_of, trial_of
 
@@ -67,12 +67,16 @@ class Judging:
         vote_judge = VoteJudge(stage.tape, config.env, subject.team.roles, horizon)
         self.votes = vote_judge(self.judgement, self.row)
         self.measured = self._measure(self.judgement.track(self.row, self.market))
-        self.rivals = find_rivals(config, stage, subject, occasion, self.measured, self._measure)
+        self.rivals = self._find_rivals()
         self.metrics = self._metrics()
         self.told: dict[str, str] = {}  # by the ledger, once its line is written
 
     def _measure(self, track: Track) -> Measured:
         return measure(track, self.market, self.stage.sessions_per_year)
+
+    def _find_rivals(self) -> Rivals:
+        found = (self.config, self.stage, self.subject, self.occasion, self.measured)
+        return find_rivals(*found, self._measure)
 
     def _judge(self) -> tuple[Judgement, int, dict[str, int]]:
         config, subject = self.config, self.subject
@@ -218,9 +222,7 @@ class Judging:
         )
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> None:
-        trial = trial_of(
-            config, self.stage.dataset, self.occasion.split, self.subject.start_weights
-        )
+        trial = self._trial(config)
         sessions = self.measured.sessions
         ledger = Ledger(Path(self.config.paths.ledger))
         self._judge_among_trials(ledger, trial)
@@ -240,6 +242,10 @@ class Judging:
         self.told = {"trials on these bars": str(found.trials(trial.data))}
         if found.complaint:
             self.told["ledger"] = found.complaint
+
+    def _trial(self, config: DictConfig) -> Trial:
+        dataset, split = self.stage.dataset, self.occasion.split
+        return trial_of(config, dataset, split, self.subject.start_weights)
 
     def _judge_among_trials(self, ledger: Ledger, trial: Trial) -> None:
         """Judge again, now with the trials on these bars."""
