@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from grandmodel.core.random import numpy_stream
 from grandmodel.evaluation.metrics import Measured, average_paths, number
-from grandmodel.evaluation.return_metrics import quantiles
 from grandmodel.evaluation.sessions import SessionRows
 from grandmodel.evaluation.statistics import (
     MINIMUM_SESSIONS,
     Interval,
+    bands,
     block_sessions,
     block_starts,
     shortest_path,
@@ -77,7 +77,7 @@ def ratio_intervals(
         ]
         drawn.append(np.concatenate([_divided(w @ over[part], w @ under[part]) for w in weights]))
     values = average_paths(np.array(drawn).reshape(len(drawn), -1)).reshape(draws, -1)
-    return quantiles(dict(zip(ratios, values.T, strict=True)))
+    return bands(dict(zip(ratios, values.T, strict=True)))
 
 
 def _weights(starts: NDArray[np.int64], block: int, length: int) -> NDArray[np.float64]:

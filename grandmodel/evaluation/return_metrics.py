@@ -17,8 +17,8 @@ from grandmodel.evaluation.sessions import SessionRows
 from grandmodel.evaluation.statistics import (
     MINIMUM_DRAWDOWN_BLOCK,
     MINIMUM_SESSIONS,
-    TAIL,
     Interval,
+    bands,
     block_sessions,
     block_starts,
     shortest_path,
@@ -128,18 +128,7 @@ def risk_intervals(measured: Measured, *, draws: int, seed: int) -> dict[str, In
         )
     drawn = np.array(found)  # [path, draw, figure]
     values = average_paths(drawn.reshape(len(drawn), -1)).reshape(draws, -1)
-    return quantiles(dict(zip(RISK_FIGURES[:-2], values.T[:-2], strict=True)))
-
-
-def quantiles(drawn: dict[str, NDArray[np.float64]]) -> dict[str, Interval]:
-    """95 % intervals of resampled figures [draw] each, of those known in nine of ten draws."""
-    found = {}
-    for name, values in drawn.items():
-        known = values[np.isfinite(values)]
-        if len(known) >= 0.9 * len(values):
-            low, high = np.quantile(known, [TAIL, 1.0 - TAIL])
-            found[name] = Interval(float(low), float(high))
-    return found
+    return bands(dict(zip(RISK_FIGURES[:-2], values.T[:-2], strict=True)))
 
 
 def _columns(sessions: SessionRows) -> tuple[Any, Any, Any, Any, bool]:

@@ -1,10 +1,10 @@
-"""Intervals by circular block bootstrap on sessions, and paired differences to baselines.
+"""Intervals and bands by circular block bootstrap on sessions, paired differences to baselines.
 
 Source: ``docs/definitions.md``, Intervals.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,32 +14,16 @@ from numpy.typing import NDArray
 from grandmodel.core.random import numpy_stream
 from grandmodel.evaluation.metrics import METRICS, Measured, metrics_of, number, session_sharpe
 from grandmodel.evaluation.sessions import SessionRows
+from grandmodel.evaluation.studentised import Difference, Interval, studentised
 from grandmodel.evaluation.trades import RoundTrips
 
 MINIMUM_BLOCK = 10
 MINIMUM_DRAWDOWN_BLOCK = 20
 MINIMUM_BLOCKS = 6  # with fewer, resamples repeat one another and their spread says too little
 MINIMUM_SESSIONS = MINIMUM_BLOCKS * MINIMUM_BLOCK  # no interval below
-BAND_METRICS = ("max_drawdown", "win_rate", "profit_factor")  # coverage is not promised
+COVERED = ("sharpe", "mean_session_return")  # coverage is measured; not promised of all others
 BAND_LABEL = "resampling band"
 TAIL = 0.025
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval of a figure."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Sharpe of one track minus that of another over the same sessions."""
-
-    value: float
-    low: float
-    high: float
 
 
 def automatic_block(net: NDArray[np.float64]) -> float:
@@ -134,7 +118,7 @@ def resampled_metrics(
 
 
 def intervals(measured: Measured, *, draws: int, seed: int) -> dict[str, Interval]:
-    """95 % intervals of the metrics; those of BAND_METRICS are bands without promised coverage.
+    """95 % intervals of :data:`COVERED` metrics, resampling bands of the others.
 
     A figure that is undefined, or undefined in more than a tenth of the resamples, has none; no
     figure has one where a path has fewer than MINIMUM_SESSIONS.
@@ -151,27 +135,43 @@ def intervals(measured: Measured, *, draws: int, seed: int) -> dict[str, Interva
             sessions, per_year, block=MINIMUM_DRAWDOWN_BLOCK, draws=draws, seed=seed
         )
         values[:, column] = wide[:, column]
-    found: dict[str, Interval] = {}
-    for column, key in enumerate(METRICS):
-        drawn = values[np.isfinite(values[:, column]), column]
-        if measured.scalars[key] is None or len(drawn) < 0.9 * draws:
-            continue
-        low, high = np.quantile(drawn, [TAIL, 1.0 - TAIL])
-        found[key] = Interval(float(low), float(high))
+    found = bands(dict(zip(METRICS, values.T, strict=True)))
+    paths = [sessions.net[None, sessions.rows_of(index)] for index in range(len(sessions.paths))]
+    for key, scale in zip(COVERED, (np.sqrt(per_year), 1.0), strict=True):
+        told = studentised(paths, ratio=key == "sharpe", block=block, draws=draws, seed=seed)
+        found[key] = Interval(scale * told.low, scale * told.high)
+    return {
+        key: bounds
+        for key, bounds in found.items()
+        if measured.scalars[key] is not None and np.isfinite([bounds.low, bounds.high]).all()
+    }
+
+
+def bands(drawn: Mapping[str, NDArray[np.float64]]) -> dict[str, Interval]:
+    """2.5 % and 97.5 % quantiles of resampled figures, [draw] each, known in nine of ten draws."""
+    found = {}
+    for name, values in drawn.items():
+        known = values[np.isfinite(values)]
+        if len(known) >= 0.9 * len(values):
+            low, high = np.quantile(known, [TAIL, 1.0 - TAIL])
+            found[name] = Interval(float(low), float(high))
     return found
 
 
 def with_intervals(
     scalars: Mapping[str, float | None], found: Mapping[str, Interval]
 ) -> dict[str, float | str | None]:
-    """Lay scalars and their intervals out flat: ``key``, ``key_ci_low``, ``key_ci_high``."""
+    """Lay scalars and their intervals out flat: ``key``, ``key_ci_low``, ``key_ci_high``.
+
+    ``key_band`` says of those whose coverage is not promised what they are.
+    """
     flat: dict[str, float | str | None] = {}
     for key, value in scalars.items():
         flat[key] = value
         if key in found:
             flat[f"{key}_ci_low"] = number(found[key].low)
             flat[f"{key}_ci_high"] = number(found[key].high)
-            if key in BAND_METRICS:
+            if key not in COVERED:
                 flat[f"{key}_band"] = BAND_LABEL
     return flat
 
@@ -183,13 +183,11 @@ def pooled(sessions: SessionRows) -> SessionRows:
 
 def sharpe_interval(measured: Measured, *, draws: int, seed: int) -> Interval:
     """95 % interval of the Sharpe ratio of the pooled sessions; NaN below MINIMUM_SESSIONS."""
-    sessions = pooled(measured.sessions)
     block = block_sessions(measured.sessions, measured.trips)
-    drawn = _sharpe_draws(
-        sessions.net[None], measured.sessions_per_year, block=block, draws=draws, seed=seed
-    )[0]
-    low, high = np.quantile(drawn, [TAIL, 1.0 - TAIL])
-    return Interval(float(low), float(high))
+    found = _sharpe_of(
+        measured.sessions.net[None], measured.sessions_per_year, block=block, draws=draws, seed=seed
+    )
+    return Interval(found.low, found.high)
 
 
 def sharpe_difference(own: Measured, other: Measured, *, draws: int, seed: int) -> Difference:
@@ -204,57 +202,16 @@ def sharpe_difference(own: Measured, other: Measured, *, draws: int, seed: int) 
         block_sessions(own.sessions, own.trips), block_sessions(other.sessions, other.trips)
     )
     both = np.stack([own.sessions.net, other.sessions.net])
-    values = session_sharpe(both, own.sessions_per_year)
-    drawn = _sharpe_draws(both, own.sessions_per_year, block=block, draws=draws, seed=seed)
-    low, high = np.quantile(drawn[0] - drawn[1], [TAIL, 1.0 - TAIL])
-    return Difference(float(values[0] - values[1]), float(low), float(high))
+    return _sharpe_of(both, own.sessions_per_year, block=block, draws=draws, seed=seed)
 
 
-def _sharpe_draws(
+def _sharpe_of(
     net: NDArray[np.float64], sessions_per_year: float, *, block: int, draws: int, seed: int
-) -> NDArray[np.float64]:
-    """Sharpe ratios of resampled rows of ``net`` [track, session], [track, draw]."""
-    mean, sd = moment_draws(net, block=block, draws=draws, seed=seed)
-    varies = ~(sd <= 1e-12)  # NaN stays NaN
-    return np.where(varies, mean / np.where(varies, sd, 1.0), 0.0) * np.sqrt(sessions_per_year)
-
-
-def moment_draws(
-    net: NDArray[np.float64], *, block: int, draws: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and sd (ddof 0) of resampled rows of ``net`` [track, session], both [track, draw].
-
-    All tracks are resampled with the same blocks. NaN below MINIMUM_SESSIONS.
-    """
-    length = net.shape[1]
-    if length < MINIMUM_SESSIONS:
-        unknown = np.full((len(net), draws), np.nan)
-        return unknown, unknown
-    generator = numpy_stream(seed, f"bootstrap/{block}")
-    starts = block_starts(generator, length, block, draws)
-    centre = net.mean(axis=1, keepdims=True)
-    twice = np.concatenate([net - centre, net - centre], axis=1)
-    sums = np.zeros((2, len(net), 2 * length + 1))
-    np.cumsum(np.stack([twice, twice**2]), axis=2, out=sums[:, :, 1:])
-    total = _block_totals(starts, block, length, sums) / length
-    return total[0] + centre, np.sqrt(np.maximum(total[1] - total[0] ** 2, 0.0))
-
-
-@njit(cache=True)
-def _block_totals(starts, block, length, sums):  # pragma: no cover - compiled
-    """Totals of circular blocks from running sums [power, track, row], [power, track, draw].
-
-    A block costs two look-ups whatever its length; the last one is cut to fit ``length``.
-    """
-    powers, tracks, _ = sums.shape
-    out = np.zeros((powers, tracks, starts.shape[0]))
-    for draw in range(starts.shape[0]):
-        left = length
-        for start in starts[draw]:
-            rows = min(block, left)
-            left -= rows
-            for power in range(powers):
-                for track in range(tracks):
-                    own = sums[power, track]
-                    out[power, track, draw] += own[start + rows] - own[start]
-    return out
+) -> Difference:
+    """Annualised Sharpe ratio of a track, or difference of two, ``net`` [track, session]."""
+    scale = float(np.sqrt(sessions_per_year))
+    if net.shape[1] < MINIMUM_SESSIONS:
+        ratios = session_sharpe(net, sessions_per_year)
+        return Difference(float(ratios[0] - ratios[1:].sum()), np.nan, np.nan)
+    found = studentised([net], ratio=True, block=block, draws=draws, seed=seed)
+    return Difference(scale * found.value, scale * found.low, scale * found.high)
