@@ -36,8 +36,8 @@ class Scored:
 def scorecard(scored: Scored, *, draws: int, seed: int) -> dict[str, Any]:
     """Return the sections of a judgement.
 
-    ``risk_figures``, ``trade_figures`` and ``team_figures`` hold ``key``, ``key_ci_low`` and
-    ``key_ci_high``; ``reward_moments`` those of the net return of each decision,
+    ``risk_figures``, ``trade_figures`` and ``team_figures`` hold ``key``, ``key_ci_low``,
+    ``key_ci_high`` and ``key_band``; ``reward_moments`` those of the net return of each decision,
     ``session_moments`` of each session; ``contributions`` a section per agent.
     """
     measured, market = scored.measured, scored.market
@@ -68,5 +68,5 @@ def _lowest(figures: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     if not known:
         return {}
     worst = min(known, key=lambda name: figures[f"accuracy_{name}"])
-    ends = ("", "_ci_low", "_ci_high")
+    ends = ("", "_ci_low", "_ci_high", "_band")
     return {f"lowest_accuracy{end}": figures.get(f"accuracy_{worst}{end}") for end in ends}

@@ -4,7 +4,6 @@ Source: ``docs/definitions.md``, Intervals.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -174,11 +173,6 @@ def with_intervals(
             if key not in COVERED:
                 flat[f"{key}_band"] = BAND_LABEL
     return flat
-
-
-def pooled(sessions: SessionRows) -> SessionRows:
-    """The same sessions as one path, as the verdict reads them."""
-    return replace(sessions, path_first=np.array([0, len(sessions)], np.int64), paths=(0,))
 
 
 def sharpe_interval(measured: Measured, *, draws: int, seed: int) -> Interval:

@@ -7,16 +7,16 @@ make wide ones of Student's t. Source: ``docs/definitions.md``, Intervals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from grandmodel.core.random import numpy_stream
+from grandmodel.evaluation.metrics import session_sharpe
 
 CONFIDENCE = 0.95
-STILL = 1e-12  # an sd below it is none
+STILL = 1e-3  # a resample whose sd is a smaller share of the sample's does not vary
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,6 @@ class Difference:
     high: float
 
 
-class Estimates(NamedTuple):
-    """A figure and its squared standard error, float64 [draw] each."""
-
-    value: NDArray[np.float64]
-    squared_error: NDArray[np.float64]
-
-
 def studentised(
     paths: Sequence[NDArray[np.float64]], *, ratio: bool, block: int, draws: int, seed: int
 ) -> Difference:
@@ -50,7 +43,8 @@ def studentised(
 
     The interval is symmetric, value +- q x error: q is the 95 % quantile over resamples of
     |resampled value - value| / resampled error. A resample in which nothing varies counts as
-    infinitely far. All tracks of a path are resampled with the same blocks.
+    infinitely far: where one in twenty is, the interval is infinite. All tracks of a path are
+    resampled with the same blocks.
 
     Args:
         paths: net session returns of each path, [track, session]: one track, or two, of which
@@ -61,34 +55,27 @@ def studentised(
         seed: of the resamples.
     """
     generator = numpy_stream(seed, f"bootstrap/{block}")
-    own, drawn = [], []
+    own, drawn = np.zeros(2), np.zeros((draws, 2))
     for net in paths:
         length = net.shape[1]
         centre = net.mean(axis=1)
-        sums = running_sums(net - centre[:, None])
-        every = np.arange(length)[None]
+        floor = np.where(session_sharpe(net, 1.0) == 0.0, 0.0, STILL**2 * net.var(axis=1))
+        given = (block, running_sums(net - centre[:, None]), centre, floor, ratio)
         starts = generator.integers(0, length, size=(draws, length // block))
-        found = _estimates(every, block, sums, centre, ratio)
-        own.append(Estimates(found[:, 0], found[:, 1] * block))  # blocks that overlap
-        drawn.append(Estimates(*_estimates(starts, block, sums, centre, ratio).T))
-    value, error = (float(one[0]) for one in _averaged(own))
+        drawn += _estimates(starts, *given)
+        own += _estimates(np.arange(length)[None], *given)[0] * (1, block)  # blocks overlap
+    (value, error), (values, errors) = (_averaged(found, len(paths)) for found in (own, drawn))
     if not error > 0.0:
-        return Difference(value, value, value)
-    found = _averaged(drawn)
-    away = np.abs(found.value - value)
-    far = np.divide(
-        away, found.squared_error, out=np.full(draws, np.inf), where=found.squared_error > 0.0
-    )
-    reach = float(np.quantile(far, CONFIDENCE, method="higher")) * error
-    return Difference(value, value - reach, value + reach)
+        return Difference(float(value), float(value), float(value))
+    away = np.where(np.isfinite(values), np.abs(values - value), np.inf)
+    far = np.divide(away, errors, out=np.full(draws, np.inf), where=errors > 0.0)
+    reach = float(np.quantile(far, CONFIDENCE, method="higher") * error)
+    return Difference(float(value), float(value) - reach, float(value) + reach)
 
 
-def _averaged(paths: Sequence[Estimates]) -> Estimates:
-    """Average values over paths; errors become roots of the mean's variance."""
-    count = len(paths)
-    value = np.sum([found.value for found in paths], axis=0) / count
-    squared = np.sum([found.squared_error for found in paths], axis=0)
-    return Estimates(value, np.sqrt(squared) / count)
+def _averaged(found: NDArray[np.float64], paths: int) -> tuple[NDArray[np.float64], ...]:
+    """Mean and its standard error from sums over paths of values and squared errors, [..., 2]."""
+    return found[..., 0] / paths, np.sqrt(found[..., 1]) / paths
 
 
 def running_sums(centred: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,18 +94,19 @@ def running_sums(centred: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @njit(cache=True)
-def _estimates(starts, block, sums, centre, ratio):  # pragma: no cover - compiled
+def _estimates(starts, block, sums, centre, floor, ratio):  # pragma: no cover - compiled
     """Figure and squared error of the blocks of each draw, float64 [draw, 2].
 
-    The error is that of a smooth function of mean and mean square: blocks of their sums, weighed
-    by the function's slopes, are independent.
+    The error is that of a smooth function of mean and mean square: sums over blocks, weighed by
+    the function's slopes, are independent. A draw in which a track that varies does not vary has
+    no finite figure.
     """
     draws, count = starts.shape
     tracks = sums.shape[1]
-    rows = count * block
+    rows = float(count * block)
     out = np.zeros((draws, 2))
-    slope = np.zeros((2, tracks))
     mean = np.zeros((2, tracks))
+    slope = np.zeros((2, tracks))
     for draw in range(draws):
         for track in range(tracks):
             for power in range(2):
@@ -127,19 +115,12 @@ def _estimates(starts, block, sums, centre, ratio):  # pragma: no cover - compil
                 for start in starts[draw]:
                     total += own[start + block] - own[start]
                 mean[power, track] = total / rows
+            value, first, second = _slopes(
+                mean[0, track], mean[1, track], centre[track], floor[track], ratio
+            )
             sign = 1.0 if track == 0 else -1.0
-            level = mean[0, track] + centre[track]
-            variance = mean[1, track] - mean[0, track] ** 2
-            slope[0, track], slope[1, track] = sign, 0.0
-            if ratio:
-                slope[0, track] = 0.0
-                if variance > 1e-24 * max(1.0, level * level):
-                    sd = np.sqrt(variance)
-                    out[draw, 0] += sign * level / sd
-                    slope[0, track] = sign * (1.0 / sd + level * mean[0, track] / sd**3)
-                    slope[1, track] = -sign * level / (2.0 * sd**3)
-            else:
-                out[draw, 0] += sign * level
+            out[draw, 0] += sign * value
+            slope[0, track], slope[1, track] = sign * first, sign * second
         for start in starts[draw]:
             score = 0.0
             for track in range(tracks):
@@ -147,6 +128,20 @@ def _estimates(starts, block, sums, centre, ratio):  # pragma: no cover - compil
                     own = sums[power, track]
                     apart = own[start + block] - own[start] - block * mean[power, track]
                     score += slope[power, track] * apart
-            out[draw, 1] += score * score
-        out[draw, 1] /= float(rows) ** 2
+            out[draw, 1] += score * score / rows**2
     return out
+
+
+@njit(cache=True)
+def _slopes(mean, square, centre, floor, ratio):  # pragma: no cover - compiled
+    """A figure and its slopes in the centred mean and mean square; floor 0: nothing varies."""
+    level = mean + centre
+    variance = square - mean * mean
+    if floor > 0.0 and variance <= floor:
+        return np.inf, 0.0, 0.0
+    if not ratio:
+        return level, 1.0, 0.0
+    if floor == 0.0:
+        return 0.0, 0.0, 0.0
+    sd = np.sqrt(variance)
+    return level / sd, 1.0 / sd + level * mean / sd**3, -level / (2.0 * sd**3)

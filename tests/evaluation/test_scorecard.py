@@ -174,7 +174,7 @@ def test_tables_hold_every_figure_and_the_terminal_a_line(judged):
     page = str(kpi_tables.figure_tables(metrics))
     for section in ("risk_figures", "trade_figures", "team_figures"):
         for key in card[section]:
-            assert key.endswith(("_ci_low", "_ci_high")) or key.replace("_", " ") in page
+            assert key.endswith(kpi_tables.BOUNDS) or key.replace("_", " ") in page
     assert "ensemble stability" in str(kpi_tables.kpi_table(metrics))
     count = {row["status"]: 0 for row in metrics["kpis"]}
     for row in metrics["kpis"]:

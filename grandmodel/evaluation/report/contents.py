@@ -18,7 +18,7 @@ from grandmodel.evaluation.report.curves import (
 from grandmodel.evaluation.report.section import Picture, Row, Section, Table
 
 BAND_NOTE = (
-    "Figures in small type are 95 % intervals (circular block bootstrap on whole sessions). "
+    "Figures in small type are 95 % intervals (studentised block bootstrap on whole sessions). "
     "* resampling band: coverage is not promised for this figure."
 )
 TEXT_DECISIONS = 12  # of the window, in a report without pictures

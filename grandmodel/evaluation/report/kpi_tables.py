@@ -16,7 +16,7 @@ KPI_NOTE = (
     "Targets that are often named for such systems. Met or not met where the whole 95 % interval "
     "says so, else it cannot be told; nothing is chosen by them."
 )
-BOUNDS = ("_ci_low", "_ci_high")
+BOUNDS = ("_ci_low", "_ci_high", "_band")
 
 
 def kpi_table(metrics: Mapping[str, Any]) -> Table:
@@ -49,8 +49,8 @@ def _records(section: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "figure": key.replace("_", " "),
             "value": value,
-            "low": section.get(f"{key}_ci_low"),
-            "high": section.get(f"{key}_ci_high"),
+            "band, low": section.get(f"{key}_ci_low"),
+            "band, high": section.get(f"{key}_ci_high"),
         }
         for key, value in section.items()
         if not key.endswith(BOUNDS)

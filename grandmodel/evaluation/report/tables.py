@@ -10,7 +10,6 @@ from rich.text import Text
 
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.report.section import ALARM, OWN, UNKNOWN, Cell, Row, cell
-from grandmodel.evaluation.statistics import BAND_METRICS
 
 ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
     ("sharpe", "Sharpe ratio, net, annualised", "number"),
@@ -133,10 +132,11 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
 
 def metrics_rows(metrics: Mapping[str, Any]) -> list[Row]:
     """The metrics table: a figure per row, a policy or baseline per column."""
-    rows = []
+    rows, told = [], columns(metrics)
     for key, label, kind in ROWS:
-        cells: dict[str, Any] = {"": f"{label}*" if key in BAND_METRICS else label}
-        for name, values in columns(metrics).items():
+        banded = any(f"{key}_band" in values for values in told.values())
+        cells: dict[str, Any] = {"": f"{label}*" if banded else label}
+        for name, values in told.items():
             mark = OWN if name == "policy" else ""
             small = interval(values, key, kind)
             cells[name] = Cell(shown(values.get(key), kind), small, mark)
