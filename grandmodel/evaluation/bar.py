@@ -59,6 +59,7 @@ class Rules(NamedTuple):
     volume_limit: float
     tick: float  # price units; 0: no grid is known
     near: float  # price units by which prices on the grid may miss each other
+    resizes: bool = False  # a position held follows its exposure where that changes
 
 
 @njit(cache=True)
@@ -134,6 +135,23 @@ def enter(  # pragma: no cover - compiled
     if not through(beyond, rules):
         return OUTCOME_MISSED, 0.0, price, False, 0.0
     return outcome, units, price, True, units * prices.maker[n]
+
+
+@njit(cache=True)
+def resized(  # pragma: no cover - compiled
+    n, side, quantity, base, prices, sizing, rules, closed
+):
+    """Return the units that a held position gains in row n, and what they cost.
+
+    Only where its exposure changed with the decision, and the row takes orders.
+    """
+    if closed or not rules.resizes or prices.exposure[n - 1] == prices.exposure[n - 2]:
+        return 0.0, 0.0
+    if rules.impact >= 0.0 and prices.volume[n] <= 0.0:
+        return 0.0, 0.0
+    unit = base * prices.exposure[n - 1] / (prices.leave[n] * sizing[0])
+    change = side * whole_lots(unit, rules) - quantity
+    return change, taking_cost(n, abs(change), prices.taker[n], prices, sizing[0], rules)
 
 
 @njit(cache=True)
@@ -221,6 +239,11 @@ def trade(  # pragma: no cover - compiled
                 known = target * prices.close[n - 1]
                 stop = known - prices.stop_distance[n - 1] if rules.stops else -np.inf
                 take = known + prices.target_distance[n - 1] if rules.targets else np.inf
+    elif target != 0:
+        change, paid = resized(n, target, quantity, base, prices, sizing, rules, closed)
+        cost = paid * cost_scale
+        cash -= change * opened * sizing[0] + cost
+        quantity += change
     cost += left_cost
     carried, ended = quantity, ENDED_NONE
     if quantity != 0.0:

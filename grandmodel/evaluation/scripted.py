@@ -6,6 +6,7 @@ positions.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ class Desk:
         max_hold_bars: None: as `env`; 0: positions may be held for ever.
         sd_floor: smallest trailing sd, read by size=vol_target.
         cost_scale: factor on all costs.
+        weights: notional of a position of 1 in units of equity by tape row, float64 [bar], in
+            place of what `env` says of sizes; a position held is bought or sold where it changes.
 
     Raises:
         UserError: size=vol_target on bars without volatility, where no floor is given.
@@ -57,7 +60,10 @@ class Desk:
         max_hold_bars: int | None = None,
         sd_floor: float = 0.0,
         cost_scale: float = 1.0,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
+        if weights is not None:
+            env = replace(env, size="notional")
         tape = tape.to("cpu")  # the account is compiled for it; judged tapes may live on a GPU
         self.tape = tape
         self.segments = tuple(segments)
@@ -75,6 +81,9 @@ class Desk:
         execution = Execution.of(env, tape)
         self._rules = rules_of(execution, env, tape.instrument.multiplier)
         self._prices = prices_of(tape, self.segments, env, execution, sd_floor)
+        if weights is not None:
+            self._rules = self._rules._replace(plain=False, resizes=True)
+            self._prices = self._prices._replace(exposure=np.ascontiguousarray(weights))
         self._sizing = (
             float(tape.instrument.multiplier),
             float(env.contracts) if env.size == "contracts" else 0.0,

@@ -159,7 +159,7 @@ def _trips(  # pragma: no cover - compiled
                     whole[trip, _SEGMENT], whole[trip, _ENTRY] = segment, row
                     whole[trip, _SIDE] = new
                     real[trip, _UNITS], real[trip, _ENTRY_PRICE] = size, entry_price[row]
-                units = size
+            units = size  # it may change while held
             held = new
             if held != 0:
                 real[trip, _GROSS] += gross

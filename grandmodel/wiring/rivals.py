@@ -9,6 +9,7 @@ from grandmodel.evaluation.filters import FILTERS
 from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.references import Reference, compute_references, optimum
 from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.vol_target import vol_target
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject
 from grandmodel.wiring.schema import TrainConfig
@@ -50,6 +51,7 @@ def find_rivals(
         "ma_cross": baselines.ma_cross(
             tape, occasion.tuned_on, segments, env, pair=occasion.ma_pair, sd_floor=floor
         ),
+        "vol_target": vol_target(tape, segments, env),
     }
     measured = {name: measure(found.track) for name, found in tracks.items()}
     settings: dict[str, Mapping[str, Any]] = {name: found.setting for name, found in tracks.items()}
