@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from grandmodel.core.types import Segment
 from grandmodel.envs.action import session_edge
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.baselines import FOREVER, Baseline
+from grandmodel.evaluation.baselines import FOREVER, Baseline, Setting
 from grandmodel.evaluation.scripted import Desk
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
@@ -83,5 +83,5 @@ def vol_target(tape: Tape, segments: Sequence[Segment], env: EnvConfig) -> Basel
     desk = Desk(tape, segments, env, max_hold_bars=FOREVER, weights=weights)
     here = desk.at_rows(weights)
     track = desk.track((here > 0.0).astype(np.int8))
-    setting = {"target": env.vol_target, "mean_weight": float(here.mean())}
+    setting: Setting = {"target": env.vol_target, "mean_weight": float(here.mean())}
     return Baseline("vol_target", track, setting)

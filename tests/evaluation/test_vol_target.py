@@ -77,9 +77,7 @@ def test_the_future_and_other_paths_have_no_say():
     before, after = target_weights(tape, CARRY), target_weights(changed, CARRY)
     np.testing.assert_array_equal(before[:cut], after[:cut])
     assert (before[cut:1_500] != after[cut:1_500]).any()
-    second = {
-        name: getattr(tape, name)[1_500:] for name in ("open", "close", "session", "path")
-    }
+    second = {name: getattr(tape, name)[1_500:] for name in ("open", "close", "session", "path")}
     np.testing.assert_array_equal(target_weights(replace(tape, **second), CARRY), before[1_500:])
 
 
