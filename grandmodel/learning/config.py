@@ -67,7 +67,8 @@ class AlgorithmConfig:
         value_norm: normalise returns for the critic.
         value_norm_rate: weight of a new rollout in their moving moments.
         value_norm_floor: smallest variance used.
-        critic_sees: ``state`` (all inputs), ``own`` (the executor's: IPPO), ``state_action``.
+        critic_sees: ``state`` (all inputs), ``own`` (the agent's: IPPO), ``state_action``, or
+            ``none``: no critic, advantages are whole returns (``gae_lambda`` is not read).
         costs: cost curriculum.
         risk: the learner's aversion to risk.
     """
@@ -137,6 +138,16 @@ class AlgorithmConfig:
             "algorithm.entropy_end must lie between 0 and algorithm.entropy_start "
             f"({self.entropy_start}), was {self.entropy_end}",
         )
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether a value function is learned."""
+        return self.critic_sees != "none"
+
+    @property
+    def advantage_lambda(self) -> float:
+        """Weight of longer advantage estimates; without a critic there are no shorter ones."""
+        return self.gae_lambda if self.has_critic else 1.0
 
     @property
     def rows(self) -> int:

@@ -96,12 +96,15 @@ class Targets:
                 rollout.terminated,
                 rollout.truncated,
                 gamma=self.config.gamma,
-                gae_lambda=self.config.gae_lambda,
+                gae_lambda=self.config.advantage_lambda,
             )
 
-        if rollout.shaping is None:
+        if rollout.shaping is not None:
+            rewards = [reward, *(reward + extra for extra in rollout.shaping.unbind(-1))]
+        elif value.dim() == reward.dim():
             return under(reward, value, value_tp1)
-        rewards = [reward, *(reward + extra for extra in rollout.shaping.unbind(-1))]
+        else:
+            rewards = [reward] * value.shape[-1]  # agents with values of their own
         heads = zip(rewards, value.unbind(-1), value_tp1.unbind(-1), strict=True)
         return torch.stack([under(*head) for head in heads], dim=-1)
 

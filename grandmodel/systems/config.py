@@ -14,7 +14,7 @@ from grandmodel.systems.modifiers import MODIFIERS
 
 ENSEMBLE_KINDS = ("record", "performance", "gradient", "fixed")
 VOTES = "votes"
-CRITIC_VIEWS = ("state", "state_action", "own")
+CRITIC_VIEWS = ("state", "state_action", "own", "none")
 
 
 @dataclass(kw_only=True)

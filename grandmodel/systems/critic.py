@@ -1,4 +1,4 @@
-"""Value functions: one over the whole team's state, or one per agent on its own inputs.
+"""Value functions: one over the whole team's state, one per agent on its own inputs, or none.
 
 All of them read the union, by name, of the agents' pooled inputs and contexts, so that a learner
 keeps a single view for them. Values are in the normalised units of the learner. No dropout.
@@ -51,6 +51,7 @@ class Critic(nn.Module):
     """
 
     reads = "pooled"
+    apart = False
 
     def __init__(
         self,
@@ -115,14 +116,24 @@ class OwnCritics(nn.Module):
     """One critic per agent on that agent's own inputs (independent PPO), behind one interface.
 
     The value of an environment is that of its executor's critic; of the pool, the mean of all.
+    Where all agents act in all environments every agent has a value of its own.
     """
 
     reads = "pooled"
     sees_actions = False
 
-    def __init__(self, specs: Sequence[ObservationSpec], config: CriticConfig) -> None:
-        """Build a critic for each of ``specs``."""
+    def __init__(
+        self, specs: Sequence[ObservationSpec], config: CriticConfig, *, apart: bool = False
+    ) -> None:
+        """Build a critic for each of ``specs``.
+
+        Args:
+            specs: what each agent sees.
+            config: kind and widths of the layers.
+            apart: return every agent's value, not that of the executor.
+        """
         super().__init__()
+        self.apart = apart
         self.spec = union_spec(specs)
         self.n_executors = len(specs) + 1
         self.critics = nn.ModuleList(Critic([spec], 0, config) for spec in specs)
@@ -138,7 +149,7 @@ class OwnCritics(nn.Module):
         account: Float[Tensor, "batch value"],
         executor_onehot: Float[Tensor, "batch executor"],
         action_probabilities: Float[Tensor, "batch agent 3"] | None = None,
-    ) -> Float[Tensor, "batch 1"]:
+    ) -> Float[Tensor, "batch head"]:
         """Return values in normalised units; arguments as in :meth:`Critic.forward`."""
         del action_probabilities
         columns = zip(self.critics, self._window, self._context, strict=True)
@@ -146,14 +157,61 @@ class OwnCritics(nn.Module):
             [critic(window[:, w], context[:, c], account, account) for critic, w, c in columns],
             dim=-1,
         )
+        if self.apart:
+            return values
         pool = executor_onehot[:, -1:] / len(self.critics)
         return (values * (executor_onehot[:, :-1] + pool)).sum(-1, keepdim=True)
 
 
+class NoCritic(nn.Module):
+    """Every state is worth the mean return: 0 in normalised units, without a parameter.
+
+    What is left to a policy is its own returns. It still tells the union of the agents' inputs.
+    """
+
+    reads = "pooled"
+    sees_actions = False
+    apart = False
+
+    def __init__(self, specs: Sequence[ObservationSpec], n_heads: int = 1) -> None:
+        """Note the inputs of ``specs`` and how many values are asked for."""
+        super().__init__()
+        self.spec = union_spec(specs)
+        self.n_heads = n_heads
+
+    def forward(
+        self,
+        window: Float[Tensor, "batch pooled"],
+        context: Float[Tensor, "batch context"],
+        account: Float[Tensor, "batch value"],
+        executor_onehot: Float[Tensor, "batch executor"],
+        action_probabilities: Float[Tensor, "batch agent 3"] | None = None,
+    ) -> Float[Tensor, "batch head"]:
+        """Return zeros; arguments as in :meth:`Critic.forward`."""
+        del window, context, executor_onehot, action_probabilities
+        return account.new_zeros(len(account), self.n_heads)
+
+
+AnyCritic = Critic | OwnCritics | NoCritic
+
+
 def build_critic(
-    specs: Sequence[ObservationSpec], config: CriticConfig, n_heads: int = 1
-) -> Critic | OwnCritics:
-    """Return the critic that ``config.sees`` asks for."""
+    specs: Sequence[ObservationSpec],
+    config: CriticConfig,
+    n_heads: int = 1,
+    *,
+    apart: bool = False,
+) -> AnyCritic:
+    """Return the critic that ``config.sees`` asks for.
+
+    Args:
+        specs: what each agent sees.
+        config: kind and widths.
+        n_heads: one value for each reward of its own.
+        apart: whether all agents act in all environments; read by own critics.
+    """
+    if config.sees == "none":
+        return NoCritic(specs, n_heads)
     if config.sees == "own":
-        return OwnCritics(specs, config)
+        return OwnCritics(specs, config, apart=apart)
     return Critic(specs, len(specs) + 1, config, n_agents=len(specs), n_heads=n_heads)

@@ -20,7 +20,7 @@ from grandmodel.systems.config import (
     TemporalMemberConfig,
 )
 from grandmodel.systems.convolution import ConvTrunk
-from grandmodel.systems.critic import Critic, OwnCritics, build_critic
+from grandmodel.systems.critic import AnyCritic, build_critic
 from grandmodel.systems.head import HeadStack
 from grandmodel.systems.init import initialise
 from grandmodel.systems.mlp import MlpTrunk
@@ -40,7 +40,7 @@ class Team(nn.Module):
     def __init__(
         self,
         policies: Sequence[Policy],
-        critic: Critic | OwnCritics,
+        critic: AnyCritic,
         pool_weights: PoolWeights,
         pool: str = "log",
         dropout_rate: float = 0.0,
@@ -223,7 +223,8 @@ def build_team(
             _build_policy(spec, member, network)
             for spec, member in zip(specs, configs, strict=True)
         ]
-        value = build_critic(specs, network.critic if critic is None else critic, n_heads)
+        sees = network.critic if critic is None else critic
+        value = build_critic(specs, sees, n_heads, apart=agent.voting)
         shares = initial_shares(names, [member.initial_weight for member in configs])
         weights = PoolWeights(agent.ensemble_learn, shares)
         roles = [str(member.votes) for member in configs] if agent.voting else []

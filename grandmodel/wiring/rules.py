@@ -57,7 +57,7 @@ def check_reward_members(config: TrainConfig) -> None:
     require(
         not config.reward.shaping
         or (config.agent.executor != "pool" and config.network.critic.sees != "own"),
-        "reward.members needs agents that learn apart and a critic of the team's state: "
+        "reward.members needs agents that learn apart and no critics of their own: "
         "agent.executor=pool and algorithm.critic_sees=own cannot go with it",
     )
 

@@ -100,6 +100,22 @@ def test_own_critics_value_an_executor_by_its_own_inputs():
     assert critic(hidden, context, account, executor)[0] != values[0]
 
 
+def test_without_a_critic_every_state_has_the_mean_value():
+    critic = build_critic(SPECS, CriticConfig(sees="none"), n_heads=2)
+    assert not list(critic.parameters())
+    assert critic.spec == union_spec(SPECS)
+    assert torch.equal(critic(*view()), torch.zeros(6, 2))
+
+
+def test_own_critics_of_a_team_that_votes_stand_side_by_side():
+    critic = build_critic(SPECS, CriticConfig(sees="own"), apart=True)
+    window, context, account, executor = view()
+    own = critic.critics[1](window[:, [1, 2, 4, 5]], context[:, [1, 2]], account, account)
+    values = critic(window, context, account, executor)
+    torch.testing.assert_close(values[:, 1:2], own)
+    assert values.shape == (6, 2)
+
+
 def test_own_critics_belong_to_independent_learners():
     team = make_team(critic=CriticConfig(sees="own"))
     assert [c.layers[0].in_features for c in team.critic.critics] == [18, 18, 16]

@@ -64,7 +64,8 @@ class Mappo:
         )
         team = seats.team
         self.learners = ("pool",) if pooled else team.names
-        self._heads = [1 + shaped.index(n) if n in shaped else 0 for n in self.learners]
+        shared = [1 + shaped.index(n) if n in shaped else 0 for n in self.learners]
+        self._heads = list(range(len(self.learners))) if team.critic.apart else shared
         self.learning = [True] * len(self.learners)
         self.statistics = Statistics()
         self._divergence: list[Tensor] = []
@@ -93,12 +94,13 @@ class Mappo:
         )
 
     def losses(self, batch: Batch, part: Part) -> Iterator[Float[Tensor, ""]]:
-        """Yield the part's contributions to the gradient step: the critic's, then each learner's.
+        """Yield the part's contributions to the gradient step: any critic's, then each learner's.
 
         No two of them move the same parameter. Going backward through each before the next is
         made gives the gradient of their sum with one network's activations in memory at a time.
         """
-        yield self._critic_loss(part.critic) * part.critic_share
+        if self.config.has_critic:
+            yield self._critic_loss(part.critic) * part.critic_share
         if len(self._divergence) != len(self.learners):
             device = part.critic.bar.device
             self._divergence = [torch.zeros((), device=device) for _ in self.learners]
