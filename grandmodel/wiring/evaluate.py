@@ -149,7 +149,7 @@ def _judge(
             **stage.facts(),
         )
         save_quality(stage.dataset, folder.path)
-        judging.write(folder.path, command.config)
+        judging.write(folder.path, command.config, command.overrides)
         folder.write_start(command.config, list(command.overrides))
     say_where_it_never_trades(subject, console)
     judging.show(console)

@@ -1,6 +1,6 @@
 """Judge a team on a stretch of bars and write all that is known about the result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -207,12 +207,18 @@ class Judging:
         if "ledger" in self.told:
             console.print(f"note: {self.told['ledger']}", markup=False, style="yellow")
 
-    def write(self, folder: Path, config: DictConfig) -> None:
-        """Write the ledger's line, report and tables; ``metrics.json`` comes last."""
-        self._append_to_ledger(folder, config)
+    def write(self, folder: Path, config: DictConfig, words: Sequence[str] = ()) -> None:
+        """Write the ledger's line, report and tables; ``metrics.json`` comes last.
+
+        Args:
+            folder: of the run or judgement.
+            config: the whole configuration.
+            words: settings of the command line that made it.
+        """
+        trial = self._append_to_ledger(folder, config)
         decisions = self.judgement.decisions(self.row, self.market).assign(**self.votes.columns)
         if self.config.evaluation.report:
-            write_report(folder, report_data(self, decisions, folder))
+            write_report(folder, report_data(self, decisions, folder, trial, words))
         write_outputs(
             folder,
             self.metrics,
@@ -221,7 +227,7 @@ class Judging:
             decisions=decisions,
         )
 
-    def _append_to_ledger(self, folder: Path, config: DictConfig) -> None:
+    def _append_to_ledger(self, folder: Path, config: DictConfig) -> Trial:
         trial = self._trial(config)
         sessions = self.measured.sessions
         ledger = Ledger(Path(self.config.paths.ledger))
@@ -242,6 +248,7 @@ class Judging:
         self.told = {"trials on these bars": str(found.trials(trial.data))}
         if found.complaint:
             self.told["ledger"] = found.complaint
+        return trial
 
     def _trial(self, config: DictConfig) -> Trial:
         dataset, split = self.stage.dataset, self.occasion.split

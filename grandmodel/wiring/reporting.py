@@ -1,27 +1,34 @@
 """What the report of a judgement is told: everything of it that a reader may ask for."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from grandmodel.evaluation.ledger import Trial
 from grandmodel.evaluation.report.contents import ReportData
 from grandmodel.evaluation.report.tables import openings_text, orders_text
 from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.wiring.quality import quality_of
+from grandmodel.wiring.run_folder import environment_facts
 
 if TYPE_CHECKING:
     from grandmodel.wiring.judging import Judging
 
 
-def report_data(judging: "Judging", decisions: pd.DataFrame, folder: Path) -> ReportData:
+def report_data(
+    judging: "Judging", decisions: pd.DataFrame, folder: Path, trial: Trial, words: Sequence[str]
+) -> ReportData:
     """Collect what the report of a judgement shows.
 
     Args:
         judging: the judgement, its line in the ledger written.
         decisions: rows of ``decisions.parquet``.
         folder: where it is written.
+        trial: what was judged, as the ledger knows it.
+        words: settings of the command line.
     """
     stage, occasion, subject = judging.stage, judging.occasion, judging.subject
     instrument = stage.dataset.instrument
@@ -49,7 +56,23 @@ def report_data(judging: "Judging", decisions: pd.DataFrame, folder: Path) -> Re
         gate=subject.gate,
         notes=(*stage.dataset.notes, *occasion.notes),
         band_seed=judging.config.evaluation.seed,
+        team_right=judging.votes.team_right,
+        origin=_origin(occasion.kind, trial, words),
     )
+
+
+def _origin(kind: str, trial: Trial, words: Sequence[str]) -> dict[str, str]:
+    """Return what makes a result again: the command, what it read, and with which versions."""
+    facts = environment_facts()
+    return {
+        "command": shlex.join(("python", f"{kind}.py", *words)),
+        "settings": trial.config,
+        "bars": trial.data,
+        "seed": str(trial.seed),
+        "grandmodel": f"{facts['version']}, commit {facts['git_commit'] or 'unknown'}",
+        "python": facts["python"],
+        **facts["libraries"],
+    }
 
 
 def _seal(judging: "Judging") -> dict[str, str]:

@@ -54,6 +54,10 @@ class RunFolder:
         write_text(self.path / "overrides.txt", "".join(f"{line}\n" for line in overrides))
         write_text(self.path / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
 
+    def read_overrides(self) -> list[str]:
+        """Return the settings that the run was begun with."""
+        return (self.path / "overrides.txt").read_text().splitlines()
+
     def write_run_json(self, **facts: Any) -> None:
         """Merge ``facts`` into ``run.json``: what depends on machine, clock and data."""
         target = self.path / "run.json"

@@ -94,7 +94,7 @@ def run_training(
     console.print("judging, beside baselines and references")
     try:
         judging = _judge(training, folder, result)
-        judging.write(folder.path, raw)
+        judging.write(folder.path, raw, folder.read_overrides())
     except KeyboardInterrupt as interruption:
         raise InterruptedRunError(
             "interrupted after training, before the judgement was written; continue with: "

@@ -9,13 +9,12 @@ import pandas as pd
 
 from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.report import figures, kpi_tables, tables, training, votes
-from grandmodel.evaluation.report.curves import (
-    EquityCurve,
-    drawdown_rows,
-    equity_curve,
-    equity_rows,
-)
+from grandmodel.evaluation.report.confidence import confidence_sections
+from grandmodel.evaluation.report.curves import drawdown_rows, equity_curve, equity_rows
+from grandmodel.evaluation.report.over_time import over_time
+from grandmodel.evaluation.report.provenance import origin_section, trial_section
 from grandmodel.evaluation.report.section import Picture, Row, Section, Table
+from grandmodel.evaluation.report.trips import trip_sections
 
 BAND_NOTE = (
     "Figures in small type are 95 % intervals (studentised block bootstrap on whole sessions). "
@@ -43,6 +42,8 @@ class ReportData:
     training: Mapping[str, float] = field(default_factory=dict)  # the monitor's last readings
     notes: Sequence[str] = ()
     band_seed: int = 0
+    team_right: np.ndarray | None = None  # 1, 0, nan: nothing at stake, each decision row
+    origin: Mapping[str, str] = field(default_factory=dict)  # what makes the result again
 
 
 def sections(data: ReportData) -> list[Section]:
@@ -50,14 +51,18 @@ def sections(data: ReportData) -> list[Section]:
     found = [
         *_curves(data),
         _metrics(data),
-        *_figures(data),
+        *over_time(data.own, _few(data.baselines)),
+        *trip_sections(data.own, data.decisions, data.close),
         *_decisions(data),
         *_votes(data),
-        *_trips(data),
+        *confidence_sections(data.decisions, data.agents, data.team_right),
+        *_figures(data),
+        trial_section(data.metrics),
         *_gates(data),
         *_training(data),
         Section("Costs charged, per side", (Table(tables.cost_rows(data.costs)),)),
         Section("Data quality", (Table([*data.quality]),)),
+        origin_section(data.origin),
     ]
     return [section for section in found if any(block.rows for block in section.blocks)]
 
@@ -75,9 +80,9 @@ def _curves(data: ReportData) -> list[Section]:
     ]
 
 
-def _few(others: Mapping[str, EquityCurve]) -> dict[str, EquityCurve]:
-    """Baselines whose drawdown says something beside the policy's."""
-    return {name: curve for name, curve in others.items() if name in ("long_only", "ma_cross")}
+def _few(others: Mapping[str, Any]) -> dict[str, Any]:
+    """Baselines whose risk over time says something beside the policy's."""
+    return {name: found for name, found in others.items() if name in ("long_only", "ma_cross")}
 
 
 def _metrics(data: ReportData) -> Section:
@@ -167,20 +172,6 @@ def _votes(data: ReportData) -> list[Section]:
         ),
         Section("Execution rules side by side", (Table(votes.rule_records(data.metrics)),)),
     ]
-
-
-def _trips(data: ReportData) -> list[Section]:
-    """Distribution of the net profit of round trips."""
-    if not len(data.own.trips):
-        return []
-    net = 1e4 * data.own.trips.pnl_net / data.own.track.capital
-    what = "net profit, bp of the capital"
-    shares = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-    rows = [
-        {"share of round trips below": f"{100 * share:g} %", what: tables.shown(found, "number")}
-        for share, found in zip(shares, np.quantile(net, shares).tolist(), strict=True)
-    ]
-    return [Section("Round trips", (Picture(figures.histogram_figure(net, what), rows),))]
 
 
 def _gates(data: ReportData) -> list[Section]:

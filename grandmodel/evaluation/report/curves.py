@@ -1,7 +1,8 @@
 """Curves of a report, thinned to what a page can carry."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -23,7 +24,7 @@ BAND_DRAWS = 400
 class EquityCurve:
     """Growth of one unit over sessions, mean over paths."""
 
-    x: NDArray  # session closes in ms UTC for one path, numbers of sessions for several
+    x: NDArray  # closes of sessions in ms UTC for one path, numbers of sessions for several
     level: NDArray[np.float64]
     drawdown: NDArray[np.float64]  # fraction, mean over paths
     paths: list[NDArray[np.float64]]  # each path's own curve, where there are several
@@ -44,11 +45,7 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
     curves = [_chain(part[:length], sessions.compounding) for part in parts]
     level = np.mean(curves, axis=0) if curves else np.ones(1)
     keep = thin(length + 1)
-    if len(parts) == 1:
-        first = sessions.close_time_ns[:1] - DAY_NS
-        x = np.concatenate([first, sessions.close_time_ns[:length]]) / 1e6
-    else:
-        x = np.arange(length + 1)
+    x = session_x(sessions, length)
     falls = [curve / np.maximum.accumulate(curve) - 1.0 for curve in curves]
     low = high = None
     if band_seed is not None and length:
@@ -65,12 +62,31 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
     )
 
 
-def equity_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> list[Row]:
+def session_x(sessions: SessionRows, length: int) -> NDArray:
+    """Where ``length`` sessions and the start before them stand on an axis, [session + 1].
+
+    Closes (UTC, milliseconds, float) for one path, numbers of sessions (int) for several.
+    """
+    if len(sessions.paths) != 1:
+        return np.arange(length + 1)
+    first = sessions.close_time_ns[:1] - DAY_NS
+    closes = np.concatenate([first, sessions.close_time_ns[:length]])
+    return closes / 1e6
+
+
+def x_text(x: Any) -> str:
+    """A place of :func:`session_x` as text: the day, or the number of the session."""
+    if isinstance(x, np.integer):
+        return str(x)
+    return np.datetime_as_string(np.datetime64(int(x), "ms"), unit="D")
+
+
+def equity_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> Sequence[Row]:
     """The curves at a few places, the band in small type."""
     band = None if own.low is None or own.high is None else np.stack([own.low, own.high], axis=1)
     return [
         {
-            _x_name(own): _x_text(own, at),
+            _x_name(own): x_text(own.x[at]),
             "policy": Cell(
                 f"{own.level[at]:.3f}",
                 "" if band is None else f"{band[at, 0]:.3f} to {band[at, 1]:.3f}",
@@ -82,11 +98,11 @@ def equity_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> list[Row
     ]
 
 
-def drawdown_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> list[Row]:
+def drawdown_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> Sequence[Row]:
     """How far below their highest level the curves were at a few places, percent."""
     return [
         {
-            _x_name(own): _x_text(own, at),
+            _x_name(own): x_text(own.x[at]),
             "policy": Cell(f"{100 * own.drawdown[at]:.1f} %", mark=OWN),
             **{
                 name: f"{100 * _near(curve.drawdown, at, own):.1f} %"
@@ -104,12 +120,6 @@ def _near(values: NDArray[np.float64], at: int, own: EquityCurve) -> float:
 
 def _x_name(curve: EquityCurve) -> str:
     return "session" if curve.paths else "close of"
-
-
-def _x_text(curve: EquityCurve, at: int) -> str:
-    if curve.paths:
-        return str(int(curve.x[at]))
-    return np.datetime_as_string(np.datetime64(int(curve.x[at]), "ms"), unit="D")
 
 
 def path_x(curve: EquityCurve, points: int) -> NDArray:

@@ -1,6 +1,6 @@
 """Figures of a report, as plotly objects; the page gives them titles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,14 @@ from grandmodel.core.types import CLASS_NAMES
 from grandmodel.evaluation.report.curves import MAX_POINTS, EquityCurve, path_x, thin
 
 OWN = "#1257a6"
-KNOWN = {"flat": "#9aa1ac", "long_only": "#b7791f", "ma_cross": "#7c4d9e", "random": "#0f766e"}
-OTHERS = ("#a3485f", "#4b6b2f", "#50586b", "#94712f")
+KNOWN = {
+    "flat": "#9aa1ac",
+    "long_only": "#b7791f",
+    "vol_target": "#94712f",
+    "ma_cross": "#7c4d9e",
+    "random": "#0f766e",
+}
+OTHERS = ("#a3485f", "#4b6b2f", "#50586b", "#b8860b")
 CLASS_COLOURS = {"bear": "#c2410c", "neutral": "#d7dade", "bull": "#15803d"}
 INK = "#1f2937"
 GRID = "#e7e9ed"
@@ -23,31 +29,29 @@ def equity_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Fig
     """Growth of one unit: the policy with its resampling band, and every baseline."""
     figure = go.Figure()
     if own.low is not None and own.high is not None:
-        figure.add_trace(_line(own.x, own.high, "", OWN, width=0, legend=False))
-        band = _line(own.x, own.low, "95 % resampling band", OWN, width=0)
+        figure.add_trace(line(own.x, own.high, "", OWN, width=0, legend=False))
+        band = line(own.x, own.low, "95 % resampling band", OWN, width=0)
         band.update(fill="tonexty", fillcolor="rgba(18,87,166,0.13)")
         figure.add_trace(band)
     for curve in own.paths:
-        line = _line(path_x(own, len(curve)), curve, "", OWN, width=0.6, legend=False)
-        figure.add_trace(line.update(opacity=0.25, hoverinfo="skip"))
-    for name, colour in _colours(others).items():
+        thread = line(path_x(own, len(curve)), curve, "", OWN, width=0.6, legend=False)
+        figure.add_trace(thread.update(opacity=0.25, hoverinfo="skip"))
+    for name, colour in named_colours(others).items():
         curve = others[name]
-        figure.add_trace(_line(curve.x, curve.level, name.replace("_", " "), colour, width=1.3))
-    figure.add_trace(_line(own.x, own.level, "policy", OWN, width=2.4))
-    figure.update_xaxes(type=_x_type(own))
-    return _styled(figure, height=360, y_title="growth of 1", x_title=_x_title(own))
+        figure.add_trace(line(curve.x, curve.level, name.replace("_", " "), colour, width=1.3))
+    figure.add_trace(line(own.x, own.level, "policy", OWN, width=2.4))
+    return styled(figure, height=360, y_title="growth of 1", x=own.x)
 
 
 def drawdown_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Figure:
     """Fall from the highest level so far, in percent."""
     figure = go.Figure()
-    for name, colour in _colours(others).items():
+    for name, colour in named_colours(others).items():
         fall, label = 100 * others[name].drawdown, name.replace("_", " ")
-        figure.add_trace(_line(others[name].x, fall, label, colour, width=1.0))
-    line = _line(own.x, 100 * own.drawdown, "policy", OWN, width=1.8)
-    figure.add_trace(line.update(fill="tozeroy", fillcolor="rgba(18,87,166,0.12)"))
-    figure.update_xaxes(type=_x_type(own))
-    return _styled(figure, height=240, y_title="below peak, %", x_title=_x_title(own))
+        figure.add_trace(line(others[name].x, fall, label, colour, width=1.0))
+    mine = line(own.x, 100 * own.drawdown, "policy", OWN, width=1.8)
+    figure.add_trace(mine.update(fill="tozeroy", fillcolor="rgba(18,87,166,0.12)"))
+    return styled(figure, height=240, y_title="below peak, %", x=own.x)
 
 
 def decision_figure(
@@ -105,7 +109,7 @@ def decision_figure(
         )
     figure.update_yaxes(title={"text": y_title, "font": {"size": 11}}, row=1, col=1)
     figure.update_xaxes(**ticks)
-    return _styled(figure, height=300 + 95 * len(names))
+    return styled(figure, height=300 + 95 * len(names))
 
 
 def probability_bands(
@@ -123,10 +127,10 @@ def probability_bands(
 
 def _price_traces(x: np.ndarray, price: np.ndarray, action: np.ndarray) -> list[go.Scatter]:
     """The close, thick where a position is held, with a mark wherever it changes."""
-    traces = [_line(x, price, "close", "#9aa1ac", width=1.0)]
+    traces = [line(x, price, "close", "#9aa1ac", width=1.0)]
     for side, label, name in ((1, "bull", "long"), (-1, "bear", "short")):
         held = np.where(action == side, price, np.nan)
-        traces.append(_line(x, held, name, CLASS_COLOURS[label], width=2.2))
+        traces.append(line(x, held, name, CLASS_COLOURS[label], width=2.2))
     change = np.flatnonzero(np.diff(action, prepend=0) != 0)
     symbols = {1: "triangle-up", -1: "triangle-down", 0: "circle-open"}
     colours = {1: CLASS_COLOURS["bull"], -1: CLASS_COLOURS["bear"], 0: INK}
@@ -153,7 +157,7 @@ def bars_figure(values: Mapping[str, float], highlight: str | None, y_title: str
     colours = [OWN if name == highlight else "#b9c2cf" for name in values]
     figure = go.Figure(go.Bar(x=list(values), y=list(values.values()), marker_color=colours))
     figure.update_xaxes(type="category")
-    return _styled(figure, height=220, y_title=y_title, x_title="gate")
+    return styled(figure, height=220, y_title=y_title, x_title="gate")
 
 
 def histogram_figure(values: np.ndarray, x_title: str) -> go.Figure:
@@ -164,12 +168,13 @@ def histogram_figure(values: np.ndarray, x_title: str) -> go.Figure:
     colours = [CLASS_COLOURS["bull"] if c > 0 else CLASS_COLOURS["bear"] for c in centres]
     figure = go.Figure(go.Bar(x=centres, y=counts, marker_color=colours))
     figure.update_layout(bargap=0.05)
-    return _styled(figure, height=220, y_title="round trips", x_title=x_title)
+    return styled(figure, height=220, y_title="round trips", x_title=x_title)
 
 
-def _line(
-    x: np.ndarray, y: np.ndarray, name: str, colour: str, *, width: float, legend: bool = True
+def line(
+    x: np.ndarray, y: np.ndarray, name: str, colour: str = OWN, *, width: float, legend: bool = True
 ) -> go.Scatter:
+    """A curve, thinned to what a page can carry."""
     keep = thin(len(x), MAX_POINTS)
     return go.Scatter(
         x=np.asarray(x)[keep],
@@ -186,24 +191,34 @@ def _small(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, dtype=np.float32)
 
 
-def _colours(others: Mapping[str, object]) -> dict[str, str]:
+def named_colours(others: Iterable[str]) -> dict[str, str]:
     """One colour per name, the same in every figure."""
-    unknown = [name for name in others if name not in KNOWN]
-    return {name: KNOWN.get(name) or OTHERS[unknown.index(name) % len(OTHERS)] for name in others}
+    names = [*others]
+    unknown = [name for name in names if name not in KNOWN]
+    return {name: KNOWN.get(name) or OTHERS[unknown.index(name) % len(OTHERS)] for name in names}
 
 
-def _x_title(curve: EquityCurve) -> str:
-    return "session, mean over paths" if curve.paths else ""
-
-
-def _x_type(curve: EquityCurve) -> str:
-    return "linear" if curve.paths else "date"
-
-
-def _styled(
-    figure: go.Figure, *, height: int, y_title: str | None = None, x_title: str | None = None
+def styled(
+    figure: go.Figure,
+    *,
+    height: int,
+    y_title: str | None = None,
+    x_title: str | None = None,
+    x: np.ndarray | None = None,
 ) -> go.Figure:
-    """One look for all figures; the legend stands above, so that phones keep the width."""
+    """One look for all figures; the legend stands above, so that phones keep the width.
+
+    Args:
+        figure: what is drawn.
+        height: pixels.
+        y_title: of the vertical axis.
+        x_title: of the horizontal one.
+        x: places of sessions, which say what the horizontal axis is.
+    """
+    if x is not None:
+        dated = x.dtype.kind == "f"
+        figure.update_xaxes(type="date" if dated else "linear")
+        x_title = x_title or ("close of the session" if dated else "session, mean over paths")
     figure.update_layout(
         height=height,
         margin={"l": 48, "r": 12, "t": 8, "b": 40},

@@ -5,7 +5,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from grandmodel.evaluation.report.section import Cell, Picture, Row, Section, Table, cell
+from grandmodel.evaluation.report.section import Picture, Row, Section, Table, cell, says_words
 
 CONFIG = {"displayModeBar": False, "responsive": True}
 
@@ -20,16 +20,32 @@ def rows_html(rows: Sequence[Row]) -> str:
     if not rows:
         return "<p>Nothing to report.</p>"
     names = Table(rows).columns
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in names)
-    body = "".join(
-        f"<tr>{''.join(_cell(cell(row.get(name)), first=not at) for at, name in enumerate(names))}"
-        "</tr>"
-        for row in rows
+    words = [says_words(rows, name) for name in names]
+    head = "".join(
+        f"<th{_class('w' * left)}>{escape(name.replace('_', ' '))}</th>"
+        for name, left in zip(names, words, strict=True)
     )
+    body = "".join(f"<tr>{_cells(row, names, words)}</tr>" for row in rows)
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _cells(row: Row, names: Sequence[str], words: Sequence[bool]) -> str:
+    """The cells of a row; the first is its name."""
+    parts = []
+    for at, (name, left) in enumerate(zip(names, words, strict=True)):
+        tag, found = ("td" if at else "th"), cell(row.get(name))
+        small = f'<span class="ci">{escape(found.small)}</span>' if found.small else ""
+        mark = _class("w" * left, found.mark)
+        parts.append(f"<{tag}{mark}>{escape(found.text)}{small}</{tag}>")
+    return "".join(parts)
+
+
+def _class(*names: str) -> str:
+    told = " ".join(name for name in names if name)
+    return f' class="{told}"' if told else ""
 
 
 def _section(section: Section, number: int) -> str:
@@ -47,10 +63,3 @@ def _section(section: Section, number: int) -> str:
 def figure_html(figure: go.Figure, name: str) -> str:
     """Return a figure as a part of a page that holds the drawing library."""
     return figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, div_id=name)
-
-
-def _cell(found: Cell, *, first: bool) -> str:
-    tag = "th" if first else "td"
-    small = f'<span class="ci">{escape(found.small)}</span>' if found.small else ""
-    mark = f' class="{found.mark}"' if found.mark else ""
-    return f"<{tag}{mark}>{escape(found.text)}{small}</{tag}>"

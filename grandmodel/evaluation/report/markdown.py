@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 
-from grandmodel.evaluation.report.section import ALARM, OWN, Cell, Row, Section, Table, cell
+from grandmodel.evaluation.report.section import (
+    ALARM,
+    OWN,
+    Cell,
+    Row,
+    Section,
+    Table,
+    cell,
+    says_words,
+)
 
 NOTHING = "Nothing to report."
 
 
 def text_of(sections: Sequence[Section]) -> str:
     """Write sections one below the other."""
-    return "\n".join(_section(section) for section in sections)
+    return "".join(_section(section) for section in sections)
 
 
 def rows_text(rows: Sequence[Row]) -> str:
@@ -17,24 +26,30 @@ def rows_text(rows: Sequence[Row]) -> str:
     if not rows:
         return f"{NOTHING}\n"
     names = Table(rows).columns
+    left = [not at or says_words(rows, name) for at, name in enumerate(names)]
     lines = [[one_line(name.replace("_", " ")) for name in names]]
     lines += [[_cell(cell(row.get(name))) for name in names] for row in rows]
     widths = [max(3, *(len(line[at]) for line in lines)) for at in range(len(names))]
-    laid = [" | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-            for line in lines]  # fmt: skip
-    laid.insert(1, " | ".join("-" * width for width in widths))
-    return "".join(f"| {line} |\n" for line in laid)
+    laid = [_laid(line, widths, left) for line in lines]
+    rule = ["-" * width if to else "-" * (width - 1) + ":"
+            for width, to in zip(widths, left, strict=True)]  # fmt: skip
+    return "".join(f"| {line} |\n" for line in (laid[0], " | ".join(rule), *laid[1:]))
+
+
+def _laid(line: Sequence[str], widths: Sequence[int], left: Sequence[bool]) -> str:
+    cells = zip(line, widths, left, strict=True)
+    return " | ".join(text.ljust(width) if to else text.rjust(width) for text, width, to in cells)
 
 
 def _section(section: Section) -> str:
-    parts = [f"## {section.title}\n"]
+    parts = [f"## {section.title}\n\n"]
     if section.note:
-        parts.append(f"{section.note}\n")
+        parts.append(f"{section.note}\n\n")
     for block in section.blocks:
         if block.title:
-            parts.append(f"### {block.title}\n")
-        parts.append(rows_text(block.rows))
-    return "\n".join(parts)
+            parts.append(f"### {block.title}\n\n")
+        parts.append(f"{rows_text(block.rows)}\n")
+    return "".join(parts)
 
 
 def _cell(found: Cell) -> str:

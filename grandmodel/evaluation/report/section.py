@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 UNKNOWN = "\N{EN DASH}"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+MANY = 10_000.0  # from here on no digit stands behind the point
 OWN, ALARM = "own", "alarm"  # marks of cells: the policy's, what must not be missed
+UP, DOWN = "up", "down"  # a gain, a loss
 
 
 class Cell(NamedTuple):
@@ -18,7 +21,7 @@ class Cell(NamedTuple):
 
     text: str
     small: str = ""
-    mark: str = ""  # OWN, ALARM or none
+    mark: str = ""  # one of the four, or none
 
 
 Row = Mapping[str, Any]  # heading -> Cell, text, number, time or None
@@ -61,4 +64,17 @@ def cell(value: Any) -> Cell:
         return value
     if value is None or value != value:  # not a number, and not a time
         return Cell(UNKNOWN)
-    return Cell(f"{value:g}" if isinstance(value, float) else str(value))
+    return Cell(figure_text(value) if isinstance(value, float) else str(value))
+
+
+def figure_text(value: float) -> str:
+    """Four digits that matter; thousands in groups."""
+    if abs(value) >= MANY:
+        return f"{value:,.0f}".replace(",", NARROW_SPACE)
+    return f"{value:.4g}"
+
+
+def says_words(rows: Sequence[Row], name: str) -> bool:
+    """Tell whether a column holds words, which stand to the left, figures to the right."""
+    texts = [cell(row.get(name)).text for row in rows]
+    return any(text[:1].isalpha() or text[:1] in ("(", "\N{HORIZONTAL ELLIPSIS}") for text in texts)

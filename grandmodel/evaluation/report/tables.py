@@ -9,7 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.report.section import ALARM, OWN, UNKNOWN, Cell, Row, cell
+from grandmodel.evaluation.report.section import (
+    ALARM,
+    NARROW_SPACE,
+    OWN,
+    UNKNOWN,
+    Cell,
+    Row,
+    cell,
+)
 
 ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
     ("sharpe", "Sharpe ratio, net, annualised", "number"),
@@ -43,7 +51,6 @@ FLAT_NOTE = (
     "env.edge=flat: policy, baselines and references alike hold nothing over the end of a session"
 )
 MINUS = "\N{MINUS SIGN}"
-NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
 def shown(value: Any, kind: str) -> str:
