@@ -123,6 +123,18 @@ class Judgement:
             count += ((held != before) & (held != 0)).sum(axis=1)
         return count
 
+    def missed(self, copy: int) -> NDArray[np.int8]:
+        """Return the side of each limit entry of one copy that was not met, else 0, [row].
+
+        Raises:
+            ValueError: the judgement was made without detail.
+        """
+        if self.detail is None:
+            raise ValueError("missed entries need a judgement with detail=True")
+        rule, target = self.detail.rule[copy], self.detail.target[copy]
+        sides = np.where(rule == Rule.MISSED, target, 0).astype(np.int8)
+        return np.concatenate([sides[s, :n] for s, n in enumerate(self.lengths())])
+
     def held_before(self, copy: int) -> NDArray[np.int8]:
         """Return the position before each decision of one copy, segments joined, [row]."""
         lengths = self.lengths()

@@ -32,6 +32,7 @@ from grandmodel.evaluation.statistics import (
     with_intervals,
 )
 from grandmodel.evaluation.track import Market, Track
+from grandmodel.evaluation.trader import Traded, trader
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES
@@ -131,6 +132,7 @@ class Judging:
             **self._facts(),
         )
         record |= scorecard(self._scored(), **self._draws)
+        record["trader"] = trader(self._traded(), **self._draws)
         record["kpis"] = kpi_rows(record)
         return tidy(record)
 
@@ -139,6 +141,10 @@ class Judging:
         distance = None if env.stop_atr is None else env.stop_atr * tape.atr14.cpu().numpy()
         decisions = self.judgement.decisions(self.row, self.market)
         return Scored(self.measured, self.market, decisions, self.votes, distance)
+
+    def _traded(self) -> Traded:
+        missed = self.judgement.missed(self.row)
+        return Traded(self.measured, self.market, self.stage.tape.instrument, missed)
 
     @property
     def _draws(self) -> Draws:

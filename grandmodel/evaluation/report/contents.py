@@ -14,6 +14,7 @@ from grandmodel.evaluation.report.curves import drawdown_rows, equity_curve, equ
 from grandmodel.evaluation.report.over_time import over_time
 from grandmodel.evaluation.report.provenance import origin_section, trial_section
 from grandmodel.evaluation.report.section import Picture, Row, Section, Table
+from grandmodel.evaluation.report.trader_page import trader_sections
 from grandmodel.evaluation.report.trips import trip_sections
 
 BAND_NOTE = (
@@ -56,6 +57,7 @@ def sections(data: ReportData) -> list[Section]:
         *_decisions(data),
         *_votes(data),
         *confidence_sections(data.decisions, data.agents, data.team_right),
+        *trader_sections(data.metrics),
         *_figures(data),
         trial_section(data.metrics),
         *_gates(data),

@@ -1,0 +1,189 @@
+"""The trader's page of a report, from ``trader`` of ``metrics.json``.
+
+Source: ``docs/definitions.md``, The trader's page.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from grandmodel.evaluation.report.figures import CLASS_COLOURS, OWN, styled
+from grandmodel.evaluation.report.section import DOWN, UP, Cell, Picture, Row, Section, Table
+from grandmodel.evaluation.report.tables import interval, shown
+
+GROUPS = (  # key, its column, title
+    ("by_year", "year", "Profit by year"),
+    ("by_weekday", "weekday", "Profit by weekday of the session"),
+    ("by_side", "side", "Profit by side"),
+)
+EVENT_COLOURS = {"entries": OWN, "exits": "#7c4d9e", "missed entries": "#b7791f"}
+
+
+def trader_sections(metrics: Mapping[str, Any]) -> list[Section]:
+    """Return the sections of the trader's page, none where it was not told."""
+    told = metrics.get("trader")
+    if not told:
+        return []
+    unit = told["unit"]
+    return [
+        Section(
+            "What a trade is worth",
+            (Table(_worth_rows(told)), *(_group(told, *group) for group in GROUPS)),
+            f"In {unit} per unit traded, a round trip: what is left after costs is net, and costs "
+            "of more than gross leave nothing. Money is in currency, a mean over paths; 95 % bands "
+            "in small type.",
+        ),
+        Section(
+            "Profit by half-hour of the exchange's day",
+            (Picture(_half_hours(told), _money_rows(told["by_half_hour"], "half_hour")),),
+            "Bars by their open, after costs.",
+        ),
+        Section(
+            "What it ties up",
+            (Table(_risk_rows(told)), Table(_holding_rows(told), "Holding times")),
+        ),
+        Section(
+            "Where the price went after fills and misses",
+            (Picture(_markouts(told), _markout_rows(told)),),
+            f"Mean move in favour of the order's side, {unit}, by bars after it (one: the close of "
+            "the bar that met it). Entries that lose at once were filled by those who knew more; "
+            "missed limit entries that would have gained are what waiting costs.",
+        ),
+    ]
+
+
+def _worth_rows(told: Mapping[str, Any]) -> list[Row]:
+    labels = {
+        "gross": "gross",
+        "cost": "cost",
+        "net": "net",
+        "break_even_cost": "break-even cost (none: it loses before costs)",
+    }
+    return [
+        {
+            f"{told['unit']} a round trip": label,
+            "value": Cell(shown(told[key], "number"), interval(told, key, "number")),
+        }
+        for key, label in labels.items()
+    ]
+
+
+def _group(told: Mapping[str, Any], key: str, name: str, title: str) -> Table:
+    return Table(_money_rows(told[key], name), title)
+
+
+def _money_rows(records: Sequence[Mapping[str, Any]], name: str) -> list[Row]:
+    rows = []
+    for record in records:
+        row: dict[str, Any] = {name: record[name]}
+        row |= {key: shown(record[key], "count") for key in ("gross", "cost")}
+        row["net"] = Cell(shown(record["net"], "count"), "", _mark(record["net"]))
+        row["round trips"] = shown(record["trades"], "count")
+        if "win_rate" in record:
+            row["win rate"] = shown(record["win_rate"], "percent")
+        rows.append(row)
+    return rows
+
+
+def _mark(value: float) -> str:
+    return UP if value > 0 else DOWN if value < 0 else ""
+
+
+def _risk_rows(told: Mapping[str, Any]) -> list[Row]:
+    rows = [
+        {
+            "figure": "profit inside sessions, before costs",
+            "value": _count(told["inside_sessions"]),
+        },
+        {
+            "figure": "profit over breaks of the market, before costs",
+            "value": _count(told["over_breaks"]),
+        },
+    ]
+    peak, worst = told["peak_margin"], told["worst_session"]
+    if peak:
+        share = shown(peak["largest_share_of_equity"], "percent")
+        small = (
+            f"{shown(peak['units'], 'number')} units on {peak['time']}; at most {share} of equity"
+        )
+        rows.append(
+            {
+                "figure": "peak initial margin, currency",
+                "value": Cell(_count(peak["currency"]), small),
+            }
+        )
+    if worst:
+        small = f"{worst['day']}, {_count(worst['net'])} in currency"
+        loss = shown(worst["net_return"], "percent")
+        rows.append({"figure": "worst session, net return", "value": Cell(loss, small)})
+    return rows
+
+
+def _count(value: float | None) -> str:
+    return shown(value, "count")
+
+
+def _holding_rows(told: Mapping[str, Any]) -> list[Row]:
+    return [
+        {
+            "round trips": record["round_trips"],
+            "count": _count(record["count"]),
+            **{
+                f"{what}, {key}": _count(record[f"{what}_{key}"])
+                for what in ("bars", "hours")
+                for key in ("mean", "median", "p90", "longest")
+            },
+        }
+        for record in told["holding"]
+    ]
+
+
+def _half_hours(told: Mapping[str, Any]) -> go.Figure:
+    records = told["by_half_hour"]
+    net = [record["net"] for record in records]
+    colours = [CLASS_COLOURS["bull"] if value > 0 else CLASS_COLOURS["bear"] for value in net]
+    labels = [record["half_hour"] for record in records]
+    figure = go.Figure(go.Bar(x=labels, y=net, marker_color=colours))
+    figure.update_xaxes(type="category", nticks=12)
+    return styled(figure, height=240, y_title="net, currency", x_title="open of the bar")
+
+
+def _markouts(told: Mapping[str, Any]) -> go.Figure:
+    figure = go.Figure()
+    for event, colour in EVENT_COLOURS.items():
+        records = [it for it in told["markouts"] if it["after"] == event and it["count"]]
+        if not records:
+            continue
+        bands = [it for it in records if it["mean_ci_low"] is not None]
+        error = None
+        if len(bands) == len(records):
+            error = {
+                "symmetric": False,
+                "array": [it["mean_ci_high"] - it["mean"] for it in records],
+                "arrayminus": [it["mean"] - it["mean_ci_low"] for it in records],
+                "thickness": 1,
+            }
+        trace = go.Scatter(
+            x=[it["bars"] for it in records], y=[it["mean"] for it in records], name=event,
+            mode="lines+markers", line={"color": colour, "width": 1.6}, error_y=error,
+        )  # fmt: skip
+        figure.add_trace(trace)
+    figure.update_xaxes(tickvals=sorted({it["bars"] for it in told["markouts"]}))
+    figure.add_hline(y=0, line={"color": "#9aa1ac", "width": 1})
+    return styled(figure, height=280, y_title=f"{told['unit']} in favour", x_title="bars after")
+
+
+def _markout_rows(told: Mapping[str, Any]) -> list[Row]:
+    return [
+        {
+            "after": record["after"],
+            "bars": record["bars"],
+            f"{told['unit']} in favour": Cell(
+                shown(record["mean"], "number"), interval(record, "mean", "number")
+            ),
+            "count": _count(record["count"]),
+        }
+        for record in told["markouts"]
+        if record["count"]
+    ]
