@@ -7,6 +7,7 @@ make wide ones of Student's t. Source: ``docs/definitions.md``, Intervals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -36,6 +37,15 @@ class Difference:
     high: float
 
 
+class Resampled(NamedTuple):
+    """A figure, its standard error, and those of every resample, [draw] each."""
+
+    value: float
+    error: float
+    values: NDArray[np.float64]  # not finite where a track that varies does not vary in a draw
+    errors: NDArray[np.float64]
+
+
 def studentised(
     paths: Sequence[NDArray[np.float64]], *, ratio: bool, block: int, draws: int, seed: int
 ) -> Difference:
@@ -43,12 +53,33 @@ def studentised(
 
     The interval is symmetric, value +- q x error: q is the 95 % quantile over resamples of
     |resampled value - value| / resampled error. A resample in which nothing varies counts as
-    infinitely far: where one in twenty is, the interval is infinite. All tracks of a path are
-    resampled with the same blocks.
+    infinitely far: where one in twenty is, the interval is infinite.
+
+    Args:
+        paths: as :func:`resample`.
+        ratio: likewise.
+        block: likewise.
+        draws: likewise.
+        seed: likewise.
+    """
+    found = resample(paths, ratio=ratio, block=block, draws=draws, seed=seed)
+    if not found.error > 0.0:
+        return Difference(found.value, found.value, found.value)
+    finite = np.isfinite(found.values)
+    away = np.where(finite, np.abs(found.values - found.value), np.inf)
+    far = np.divide(away, found.errors, out=np.full(draws, np.inf), where=found.errors > 0.0)
+    reach = float(np.quantile(far, CONFIDENCE, method="higher")) * found.error
+    return Difference(found.value, found.value - reach, found.value + reach)
+
+
+def resample(
+    paths: Sequence[NDArray[np.float64]], *, ratio: bool, block: int, draws: int, seed: int
+) -> Resampled:
+    """Tell a figure and its error from the sample and from resamples of its blocks.
 
     Args:
         paths: net session returns of each path, [track, session]: one track, or two, of which
-            the second is taken from the first.
+            the second is taken from the first. Both are resampled with the same blocks.
         ratio: mean / sd (ddof 0), 0 where nothing varies, instead of the mean.
         block: sessions of a circular block, at most those of the shortest path.
         draws: resamples.
@@ -60,25 +91,22 @@ def studentised(
         length = net.shape[1]
         centre = net.mean(axis=1)
         floor = np.where(session_sharpe(net, 1.0) == 0.0, 0.0, STILL**2 * net.var(axis=1))
-        given = (block, running_sums(net - centre[:, None]), centre, floor, ratio)
+        given = (block, _running_sums(net - centre[:, None]), centre, floor, ratio)
         starts = generator.integers(0, length, size=(draws, length // block))
         drawn += _estimates(starts, *given)
         own += _estimates(np.arange(length)[None], *given)[0] * (1, block)  # blocks overlap
-    (value, error), (values, errors) = (_averaged(found, len(paths)) for found in (own, drawn))
-    if not error > 0.0:
-        return Difference(float(value), float(value), float(value))
-    away = np.where(np.isfinite(values), np.abs(values - value), np.inf)
-    far = np.divide(away, errors, out=np.full(draws, np.inf), where=errors > 0.0)
-    reach = float(np.quantile(far, CONFIDENCE, method="higher") * error)
-    return Difference(float(value), float(value) - reach, float(value) + reach)
+    value, error = _averaged(own, len(paths))
+    return Resampled(float(value), float(error), *_averaged(drawn, len(paths)))
 
 
-def _averaged(found: NDArray[np.float64], paths: int) -> tuple[NDArray[np.float64], ...]:
+def _averaged(
+    found: NDArray[np.float64], paths: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and its standard error from sums over paths of values and squared errors, [..., 2]."""
     return found[..., 0] / paths, np.sqrt(found[..., 1]) / paths
 
 
-def running_sums(centred: NDArray[np.float64]) -> NDArray[np.float64]:
+def _running_sums(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums of values and squares before each row of the rows laid out twice.
 
     Args:
