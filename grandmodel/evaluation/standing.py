@@ -3,8 +3,9 @@
 Reads lines of the ledger, writes none. Source: ``docs/definitions.md``, Deflation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from grandmodel.evaluation.statistics import block_sessions
 MOST_DRAWS = 1_000  # of the test of superior ability, whose p-value needs no more
 LEAST_CONFIGURATIONS = 8  # fewer say nothing about overfitting
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]  # closes of sessions, net returns
+Together = Mapping[str, Collection[int]]  # hash of a configuration -> seeds judged as one
+APART: Together = MappingProxyType({})  # every seed is a trial of its own
 
 
 @dataclass(frozen=True)
@@ -32,19 +35,32 @@ class Standing:
     superior_p: float | None  # of the best of them against the benchmark; None likewise
 
 
-def trial_moments(found: LedgerLines, trial: Trial, own: Moments) -> list[Moments]:
+def trial_moments(
+    found: LedgerLines, trial: Trial, own: Moments, together: Together = APART
+) -> list[Moments]:
     """Moments of every trial on the bars of ``trial`` and what was made of them, its own as it is.
+
+    Seeds judged together count once on each split of each bars, by the latest of them: what their
+    mean would be is not in the ledger.
 
     Args:
         found: the ledger.
-        trial: the judged one.
-        own: moments of its net session returns.
+        trial: the judged one; of several seeds, any of them.
+        own: moments of its net session returns, or of the mean over its seeds.
+        together: seeds that are averaged and judged as one, by configuration.
     """
+
+    def name(config: str, seed: int, *place: str) -> tuple[str | int, ...]:
+        return (*place, config, *(() if seed in together.get(config, ()) else (seed,)))
+
     others = {
-        line["trial"]: Moments(*(line[key] for key in MOMENT_KEYS))
+        name(line["config"], line["seed"], line["data"], line["split"]): Moments(
+            *(line[key] for key in MOMENT_KEYS)
+        )
         for line in found.with_returns(trial.data)
     }
-    return list({**others, trial.key: own}.values())
+    judged = name(trial.config, trial.seed, trial.data, trial.split)
+    return list({**others, judged: own}.values())
 
 
 def configuration_returns(
@@ -52,6 +68,7 @@ def configuration_returns(
     trial: Trial,
     own: Series,
     returns: Callable[[str], Series],
+    together: Together = APART,
 ) -> NDArray[np.float64]:
     """Net session returns of every configuration on the split of ``trial``, seeds averaged.
 
@@ -62,13 +79,15 @@ def configuration_returns(
         trial: the judged one.
         own: its sessions, which the others must share.
         returns: from the name of a trial to its sessions.
+        together: seeds that ``own`` is the mean of, by configuration.
 
     Returns:
         [session, configuration], the judged configuration first.
     """
     by_config: dict[str, list[NDArray[np.float64]]] = {trial.config: [own[1]]}
     for line in found.with_returns(trial.data, trial.split):
-        if line["data"] != trial.data or line["trial"] == trial.key:
+        held = line["config"] == trial.config and line["seed"] in together.get(trial.config, ())
+        if held or line["data"] != trial.data or line["trial"] == trial.key:
             continue
         try:
             closes, net = returns(line["trial"])
@@ -111,22 +130,32 @@ def standing_of(
 
 
 def standing_in(
-    ledger: Ledger, trial: Trial, own: Measured, benchmark: Measured, *, draws: int, seed: int
+    ledger: Ledger,
+    trial: Trial,
+    own: Measured,
+    benchmark: Measured,
+    *,
+    draws: int,
+    seed: int,
+    together: Together = APART,
 ) -> Standing:
     """Tell where a track stands in a ledger that need not hold it yet.
 
     Args:
         ledger: of all trials.
-        trial: identity of the judged track.
-        own: the judged track.
+        trial: identity of the judged track; of several seeds, any of them.
+        own: the judged track; of several seeds, one whose session returns are their mean.
         benchmark: long_only over the same sessions.
         draws: resamples.
         seed: of the resamples.
+        together: seeds that are averaged and judged as one, by configuration: each configuration
+            counts once, the judged one and those beside it.
     """
     found, sessions = ledger.read(), own.sessions
+    series = (sessions.close_time_ns, sessions.net)
     return standing_of(
-        trial_moments(found, trial, moments(sessions.net)),
-        configuration_returns(found, trial, (sessions.close_time_ns, sessions.net), ledger.returns),
+        trial_moments(found, trial, moments(sessions.net), together),
+        configuration_returns(found, trial, series, ledger.returns, together),
         sessions.net,
         benchmark.sessions.net,
         block=block_sessions(sessions, own.trips),

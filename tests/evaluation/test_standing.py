@@ -101,3 +101,31 @@ def test_a_line_without_moments_is_damaged_and_stops_nothing(ledger):
     ledger.path.write_text("\n".join(cut) + "\n")
     assert ledger.read().damaged == (1,)
     assert len(trial_moments(ledger.read(), OWN, moments(noise()))) == before - 1
+
+
+def test_seeds_judged_together_count_once(ledger):
+    """Nine configurations of two seeds: two of them joined are two trials fewer."""
+    own, read = noise(), ledger.read()
+    apart = trial_moments(read, OWN, moments(own))
+    joined = {"c0": (0, 1), "c1": (0, 1), "c2": (0, 7)}
+    assert len(trial_moments(read, OWN, moments(own), joined)) == len(apart) - 2
+    judged = Trial("c0", "bars", "test", 1)
+    found = trial_moments(read, judged, moments(own), joined)
+    assert len(found) == len(apart) - 1 - 2  # without OWN, which the ledger does not hold
+    assert found.count(moments(own)) == 1
+    for seed in (0, 1):
+        trial = Trial("c0", "bars", "validation", seed)
+        ledger.append("train", trial, noise(), close_time_ns=CLOSES, run="r")
+    read = ledger.read()
+    assert len(trial_moments(read, judged, moments(own), joined)) == len(found) + 1
+    assert len(trial_moments(read, judged, moments(own))) == len(found) + 2 + 2
+
+
+def test_a_mean_over_seeds_is_not_averaged_with_them_again(ledger):
+    own, judged = noise(), Trial("c0", "bars", "test", 0)
+    given = (ledger.read(), judged, (CLOSES, own), ledger.returns)
+    joined = configuration_returns(*given, {"c0": (0, 1)})
+    np.testing.assert_array_equal(joined[:, 0], own)
+    assert joined.shape == (300, 9)
+    other = ledger.returns(Trial("c0", "bars", "test", 1).key)[1]
+    np.testing.assert_array_equal(configuration_returns(*given)[:, 0], (own + other) / 2)
