@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from grandmodel.evaluation.metrics import Measured, decision_returns
+from grandmodel.evaluation.order_metrics import impact_ratio, order_ratios
 from grandmodel.evaluation.ratios import Ratio, ratio_intervals, ratio_values, session_of_row
 from grandmodel.evaluation.return_metrics import (
     moments_of,
@@ -31,6 +32,8 @@ class Scored:
     decisions: pd.DataFrame  # rows of decisions.parquet
     votes: VoteReport
     stop_distance: NDArray[np.float64] | None  # price units, [bar]; None: no stops
+    volume: NDArray[np.float64] | None = None  # traded units, [bar]; None: unknown
+    impact: float = 0.0  # env.impact, read where there is volume
 
 
 def scorecard(scored: Scored, *, draws: int, seed: int) -> dict[str, Any]:
@@ -43,6 +46,9 @@ def scorecard(scored: Scored, *, draws: int, seed: int) -> dict[str, Any]:
     measured, market = scored.measured, scored.market
     rows = session_of_row(measured.track)
     trades = trade_ratios(measured, market, rows, scored.stop_distance)
+    trades |= order_ratios(measured, rows, scored.decisions)
+    if scored.volume is not None:
+        trades["market_impact"] = impact_ratio(measured, rows, scored.volume, scored.impact)
     votes = scored.votes
     team = team_ratios(measured, market, rows, scored.decisions, votes)
     risk = with_intervals(risk_figures(measured), risk_intervals(measured, draws=draws, seed=seed))

@@ -55,7 +55,7 @@ def trader(traded: Traded, *, draws: int, seed: int) -> Record:
     ``gross``, ``cost`` and ``net`` per unit and round trip in ``unit``, ``break_even_cost``;
     ``by_year``, ``by_half_hour``, ``by_weekday``, ``by_side``: records of gross, cost, net and
     round trips; ``inside_sessions``, ``over_breaks``; ``holding``; ``peak_margin``;
-    ``worst_session``; ``markouts``.
+    ``leverage_violations``; ``worst_session``; ``markouts``.
     """
     measured = traded.measured
     rows = session_of_row(measured.track)
@@ -72,6 +72,7 @@ def trader(traded: Traded, *, draws: int, seed: int) -> Record:
         "over_breaks": measured.scalars["pnl_over_breaks"],
         "holding": holding(traded),
         "peak_margin": peak_margin(traded),
+        "leverage_violations": int((_margin(traded) > measured.track.equity).sum()),
         "worst_session": worst_session(traded, rows),
         "markouts": _markouts(traded, rows, draws=draws, seed=seed),
     }
@@ -181,10 +182,7 @@ def peak_margin(traded: Traded) -> Record | None:
 
     None where nothing was ever held.
     """
-    track, market = traded.measured.track, traded.market
-    price = market.close[track.bar + 1]
-    share = traded.instrument.initial_margin
-    margin = np.abs(track.quantity) * price * market.multiplier * share
+    track, market, margin = traded.measured.track, traded.market, _margin(traded)
     if not len(margin) or margin.max() <= 0.0:
         return None
     at = int(margin.argmax())
@@ -195,6 +193,13 @@ def peak_margin(traded: Traded) -> Record | None:
         "time": _day(traded, market.open_time_ns[track.bar[at] + 1]),
         "largest_share_of_equity": float(of_equity.max()),
     }
+
+
+def _margin(traded: Traded) -> NDArray[np.float64]:
+    """Initial margin of the units held over each bar at its close, currency, [row]."""
+    track, market = traded.measured.track, traded.market
+    value = np.abs(track.quantity) * market.close[track.bar + 1] * market.multiplier
+    return value * traded.instrument.initial_margin
 
 
 def worst_session(traded: Traded, rows: NDArray[np.int64]) -> Record | None:

@@ -140,7 +140,11 @@ class Judging:
         env, tape = self.config.env, self.stage.tape
         distance = None if env.stop_atr is None else env.stop_atr * tape.atr14.cpu().numpy()
         decisions = self.judgement.decisions(self.row, self.market)
-        return Scored(self.measured, self.market, decisions, self.votes, distance)
+        volume = None
+        if tape.volume is not None and tape.volume_kind == "traded":
+            volume = tape.volume.cpu().numpy()
+        found = (self.measured, self.market, decisions, self.votes, distance)
+        return Scored(*found, volume, env.impact)
 
     def _traded(self) -> Traded:
         missed = self.judgement.missed(self.row)
@@ -173,6 +177,8 @@ class Judging:
             "test_openings": 0,  # known when the ledger's line is written
             "edge": session_edge(self.config.env, self.stage.tape),
             "gate": self.subject.gate,
+            "model_megabytes": sum(it.numel() * it.element_size() for it in team.parameters())
+            / 1e6,
             "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
             "beside": {name: measured.scalars for name, measured in self.beside.items()},
             **self._counts(),

@@ -1,5 +1,7 @@
 """Figures beyond the main metrics: by hand, beside quantstats, and of a judged team."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,15 +10,19 @@ from fakes import fake_tape, fake_team, halves
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation import kpi
 from grandmodel.evaluation.judge import Judge, JudgeRule
+from grandmodel.evaluation.kpi_targets import MEASURED, TARGETS, Target
 from grandmodel.evaluation.metrics import measure
+from grandmodel.evaluation.order_metrics import impact_ratio, order_ratios
 from grandmodel.evaluation.ratios import Ratio, ratio_intervals, ratio_values, session_of_row
 from grandmodel.evaluation.report import kpi_tables
 from grandmodel.evaluation.return_metrics import RISK_FIGURES, moments_of, risk_of
 from grandmodel.evaluation.scorecard import Scored, scorecard
 from grandmodel.evaluation.team_metrics import market_return
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.track import FLAT_REASONS, Market
 from grandmodel.evaluation.trade_metrics import trade_ratios
+from grandmodel.evaluation.trader import Traded, trader
 from grandmodel.evaluation.vote_report import VoteJudge
+from grandmodel.market.instruments import Instrument
 
 YEAR = 252.0
 
@@ -175,7 +181,7 @@ def test_tables_hold_every_figure_and_the_terminal_a_line(judged):
     for section in ("risk_figures", "trade_figures", "team_figures"):
         for key in card[section]:
             assert key.endswith(kpi_tables.BOUNDS) or key.replace("_", " ") in page
-    assert "ensemble stability" in str(kpi_tables.kpi_table(metrics))
+    assert "ensemble stability" in str(kpi_tables.kpi_table_pair(metrics))
     count = {row["status"]: 0 for row in metrics["kpis"]}
     for row in metrics["kpis"]:
         count[row["status"]] += 1
@@ -201,8 +207,81 @@ def test_targets_are_held_against_the_interval(low, high, said):
     assert {row["status"] for row in rows if row["key"] != "sharpe"} == {"cannot tell"}
 
 
+def test_every_target_says_why_it_cannot_be_told():
+    rows = kpi.kpi_rows({"trade_figures": {"slippage": 1e-4}})
+    assert len(rows) == len(TARGETS)
+    assert len({(row["team"], row["figure"]) for row in rows}) == len(TARGETS)
+    for row, target in zip(rows, TARGETS, strict=True):
+        assert (row["status"], row["value"] is None or row["figure"] == "slippage") == (
+            "cannot tell",
+            True,
+        )
+        assert row["why"], row
+        assert bool(target.key) != bool(target.reason), row
+    why = {row["figure"]: row["why"] for row in rows}
+    assert why["slippage"] == kpi.NO_INTERVAL
+    assert why["market impact"] == kpi.NO_VOLUME
+    assert why["uptime"].startswith("of the service")
+
+
+def test_counts_and_extremes_need_no_interval():
+    trader = {"leverage_violations": 0, "worst_session": {"net_return": -0.03}}
+    rows = {row["figure"]: row for row in kpi.kpi_rows({"trader": trader})}
+    assert rows["leverage violations"]["status"] == "met"
+    assert rows["leverage violations"]["target"] == "0"
+    assert rows["worst session"]["status"] == "not met"
+    assert rows["worst session"]["why"] == ""
+    assert kpi.kpi_rows({"trader": {"worst_session": None}})[0]["status"] == "cannot tell"
+
+
+def test_every_measured_target_has_its_figure(judged):
+    scored, card = judged
+    own = {"sharpe": 1.0, "max_drawdown": 0.1, "win_rate": 0.5, "profit_factor": 1.0}
+    traded = Traded(scored.measured, scored.market, Instrument(name="x"), np.zeros(1, np.int8))
+    told = trader(
+        replace(traded, missed=np.zeros(len(scored.decisions), np.int8)), draws=100, seed=0
+    )
+    rows = kpi.kpi_rows({**card, **own, "directional_accuracy": 0.5, "trader": told,
+                         "model_megabytes": 1.0})  # fmt: skip
+    absent = {row["key"] for row in rows[: len(MEASURED)] if row["value"] is None}
+    assert absent == {"trade_figures.stop_adherence", "trade_figures.market_impact"}
+
+
+def test_orders_are_counted_by_what_came_of_them(judged):
+    scored, _ = judged
+    measured, decisions = scored.measured, scored.decisions.copy()
+    rows, count = session_of_row(measured.track), len(measured.trips)
+    whole = ratio_values(order_ratios(measured, rows, decisions), measured.sessions)
+    assert whole == {"order_success": 1.0, "sizing_accuracy": 1.0}
+    flat = np.flatnonzero(~np.isin(np.arange(len(rows)), measured.trips.entry_row))
+    said = decisions["rule"].astype(object).to_numpy().copy()
+    said[flat[:3]] = "missed"
+    said[flat[3:5]] = "below_lot"
+    said[measured.trips.entry_row[:4]] = "partial"
+    found = order_ratios(measured, rows, decisions.assign(rule=said))
+    values = ratio_values(found, measured.sessions)
+    assert values["order_success"] == pytest.approx(count / (count + 5))
+    assert values["sizing_accuracy"] == pytest.approx((count - 4) / (count + 2))
+
+
+def test_impact_is_the_square_of_the_share_of_the_volume(judged):
+    measured, market = judged[0].measured, judged[0].market
+    rows, trips, bar = session_of_row(measured.track), measured.trips, measured.track.bar
+    volume = np.full(len(market.close), 1e6)
+    told = ratio_values({"x": impact_ratio(measured, rows, volume, 0.1)}, measured.sessions)["x"]
+    ends = trips.marked & (trips.reason == FLAT_REASONS.index("segment_end"))
+    units = np.concatenate([trips.quantity, trips.quantity[~ends]])
+    assert told == pytest.approx(0.1 * np.mean((units / 1e6) ** 2))
+    volume[:] = 0.0  # nobody else traded: the whole price is moved
+    nothing = ratio_values({"x": impact_ratio(measured, rows, volume, 0.1)}, measured.sessions)
+    assert nothing["x"] == pytest.approx(0.1)
+    volume[bar[trips.entry_row[0]] + 1] = trips.quantity[0] * 2
+    entry = ratio_values({"x": impact_ratio(measured, rows, volume, 0.1)}, measured.sessions)["x"]
+    assert entry == pytest.approx(0.1 - 0.1 * 0.75 / len(units), rel=1e-6)
+
+
 def test_a_target_may_have_two_bounds():
-    target = kpi.Target("strategic", "hours", "hours", low=2.0, high=6.0)
+    target = Target("strategic", "hours", "hours", low=2.0, high=6.0)
     assert target.words == "2 to 6"
     assert kpi.status(target, 4.0, 3.0, 5.0) == "met"
     assert kpi.status(target, 9.0, 8.0, 10.0) == "not met"

@@ -101,7 +101,7 @@ def _figures(data: ReportData) -> list[Section]:
     if "kpis" not in data.metrics:
         return []
     return [
-        Section("Targets", (kpi_tables.kpi_table(data.metrics),), kpi_tables.KPI_NOTE),
+        Section("Targets", kpi_tables.kpi_table_pair(data.metrics), kpi_tables.KPI_NOTE),
         Section("Risk, round trips and team", kpi_tables.figure_tables(data.metrics)),
     ]
 

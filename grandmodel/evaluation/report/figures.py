@@ -30,7 +30,7 @@ def equity_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Fig
     figure = go.Figure()
     if own.low is not None and own.high is not None:
         figure.add_trace(line(own.x, own.high, "", OWN, width=0, legend=False))
-        band = line(own.x, own.low, "95 % resampling band", OWN, width=0)
+        band = line(own.x, own.low, "95 % band", OWN, width=0)
         band.update(fill="tonexty", fillcolor="rgba(18,87,166,0.13)")
         figure.add_trace(band)
     for curve in own.paths:
@@ -40,7 +40,7 @@ def equity_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Fig
         curve = others[name]
         figure.add_trace(line(curve.x, curve.level, name.replace("_", " "), colour, width=1.3))
     figure.add_trace(line(own.x, own.level, "policy", OWN, width=2.4))
-    return styled(figure, height=360, y_title="growth of 1", x=own.x)
+    return styled(figure, height=400, y_title="growth of 1", x=own.x)
 
 
 def drawdown_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Figure:
@@ -81,7 +81,7 @@ def decision_figure(
         figure.add_trace(trace, row=1, col=1)
     times = decisions["timestamp"].dt.strftime("%Y-%m-%d %H:%M")
     figure.data[0].update(text=[*times], hovertemplate="%{y:.6g}<extra>close %{text}</extra>")
-    at = thin(len(decisions), 6)
+    at = thin(len(decisions), 4)
     ticks = {"tickvals": at, "ticktext": [time.replace(" ", "<br>") for time in times.iloc[at]]}
     for row, name in enumerate(names, start=2):
         for colour, (label, column) in zip(CLASS_COLOURS.values(), bands[name], strict=True):
@@ -108,7 +108,7 @@ def decision_figure(
             col=1,
         )
     figure.update_yaxes(title={"text": y_title, "font": {"size": 11}}, row=1, col=1)
-    figure.update_xaxes(**ticks)
+    figure.update_xaxes(**ticks, tickangle=0)
     return styled(figure, height=300 + 95 * len(names))
 
 

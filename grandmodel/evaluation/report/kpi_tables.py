@@ -19,9 +19,22 @@ KPI_NOTE = (
 BOUNDS = ("_ci_low", "_ci_high", "_band")
 
 
-def kpi_table(metrics: Mapping[str, Any]) -> Table:
-    """A row per target: what was measured, its interval, and what that says."""
-    return Table([{k: v for k, v in row.items() if k != "key"} for row in metrics["kpis"]])
+def kpi_table_pair(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
+    """A row per target: what was measured, its interval and what that says; what bars do not tell.
+
+    The second table is of the targets that no bars can be held against.
+    """
+    measured = [
+        {name: value for name, value in row.items() if name != "key"}
+        for row in metrics["kpis"]
+        if row["key"]
+    ]
+    rest = [
+        {name: row[name] for name in ("team", "figure", "target", "status", "why")}
+        for row in metrics["kpis"]
+        if not row["key"]
+    ]
+    return Table(measured), Table(rest, "Not told on bars")
 
 
 def kpis_line(metrics: Mapping[str, Any]) -> str:

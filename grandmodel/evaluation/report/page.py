@@ -33,14 +33,14 @@ th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--line);
 white-space:nowrap;font-variant-numeric:tabular-nums}
 th:first-child,.w{text-align:left}
 tbody th{position:sticky;left:0;background:#fff;font-weight:500}
-table{overflow-wrap:anywhere}td.w{white-space:normal;min-width:6rem;max-width:34rem}
+td.w{white-space:normal;min-width:6rem;max-width:34rem}
 thead th{font-weight:600;color:var(--soft)}
 td.own{font-weight:600;background:#f1f6fc}
 .ci{display:block;color:var(--soft);font-weight:400;font-size:.78rem}
 .alarm{color:#b91c1c;font-weight:700}.up{color:#15803d}.down{color:#b91c1c}
 details summary{cursor:pointer;color:var(--own)}
 @media (max-width:600px){body{padding:10px}th,td{padding:4px 7px}tbody th{white-space:normal;
-min-width:7rem;max-width:46vw}td.w{min-width:9rem}}
+min-width:8rem;max-width:46vw}td.w{min-width:9rem}}
 """
 VERDICT_CLASS = {SHOWN: "v-shown", NOT_SHOWN: "v-not-shown", CANNOT_TELL: "v-cannot-tell"}
 CARDS = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "cost_paid")

@@ -173,7 +173,7 @@ def reason_rows(decisions: pd.DataFrame, agents: Sequence[str]) -> list[Row]:
     rows: list[Row] = [
         {
             "what": heading,
-            "value": str(value),
+            "value": str(value).replace("_", " "),
             "share of decisions": f"{100 * number / count:.1f} %",
         }
         for heading, column in told.items()

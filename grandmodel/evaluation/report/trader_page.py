@@ -91,33 +91,20 @@ def _mark(value: float) -> str:
 
 
 def _risk_rows(told: Mapping[str, Any]) -> list[Row]:
-    rows = [
-        {
-            "figure": "profit inside sessions, before costs",
-            "value": _count(told["inside_sessions"]),
-        },
-        {
-            "figure": "profit over breaks of the market, before costs",
-            "value": _count(told["over_breaks"]),
-        },
-    ]
-    peak, worst = told["peak_margin"], told["worst_session"]
-    if peak:
-        share = shown(peak["largest_share_of_equity"], "percent")
-        small = (
-            f"{shown(peak['units'], 'number')} units on {peak['time']}; at most {share} of equity"
-        )
-        rows.append(
-            {
-                "figure": "peak initial margin, currency",
-                "value": Cell(_count(peak["currency"]), small),
-            }
-        )
-    if worst:
-        small = f"{worst['day']}, {_count(worst['net'])} in currency"
-        loss = shown(worst["net_return"], "percent")
-        rows.append({"figure": "worst session, net return", "value": Cell(loss, small)})
-    return rows
+    peak, worst = told["peak_margin"] or {}, told["worst_session"] or {}
+    figures = {
+        "profit inside sessions, before costs": _count(told["inside_sessions"]),
+        "profit over breaks of the market, before costs": _count(told["over_breaks"]),
+        "peak initial margin, currency": _count(peak.get("currency")),
+        "\N{HORIZONTAL ELLIPSIS} day": peak.get("time"),
+        "\N{HORIZONTAL ELLIPSIS} units held": shown(peak.get("units"), "number"),
+        "largest margin, share of equity": shown(peak.get("largest_share_of_equity"), "percent"),
+        "bars with more margin than equity": _count(told["leverage_violations"]),
+        "worst session, net return": shown(worst.get("net_return"), "percent"),
+        "\N{HORIZONTAL ELLIPSIS} its day": worst.get("day"),
+        "\N{HORIZONTAL ELLIPSIS} in currency": _count(worst.get("net")),
+    }
+    return [{"figure": figure, "value": value} for figure, value in figures.items()]
 
 
 def _count(value: float | None) -> str:

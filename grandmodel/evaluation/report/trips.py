@@ -78,9 +78,9 @@ def _price_figure(
         of = trips.side[inside] == side
         figure.add_trace(_marks(entry[of], paid[of], f"{name} entry", symbol, colour))
     figure.add_trace(_marks(exit_ + 1, got, "exit", "x-thin", None))
-    at = thin(len(price), 5)
+    at = thin(len(price), 4)
     ticks = [time.replace(" ", "<br>") for time in times.iloc[at]]
-    figure.update_xaxes(tickvals=at, ticktext=ticks)
+    figure.update_xaxes(tickvals=at, ticktext=ticks, tickangle=0)
     return styled(figure, height=340, y_title="price").update_layout(hovermode="closest")
 
 
