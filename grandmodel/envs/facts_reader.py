@@ -54,14 +54,15 @@ class FactsReader:
         rows: StepRows,
         bar: Tensor,
         next_bar: Tensor,
-        cost_scale: float,
+        cost_scale: float | Tensor,
     ) -> StepFacts:
         """Return the facts of the step from tape rows `bar` to `next_bar`, int64 [env] each."""
         change = after.equity - before.equity
         first = self._first
+        unscaled = isinstance(cost_scale, float) and cost_scale == 1.0
         return StepFacts(
             pnl=change,
-            full_cost_pnl=change if cost_scale == 1.0 else fill.pnl_gross - fill.full_cost,
+            full_cost_pnl=change if unscaled else fill.pnl_gross - fill.full_cost,
             equity_before=before.equity,
             trailing_sd=rows.trailing_sd,
             position_before=before.position,
@@ -80,7 +81,7 @@ class FactsReader:
         fill: Fill,
         rows: StepRows,
         bar: Tensor,
-        cost_scale: float,
+        cost_scale: float | Tensor,
     ) -> TradeFacts:
         multiplier = self._tape.instrument.multiplier
         close, atr14 = self._tape.close[bar], self._tape.atr14[bar]

@@ -65,7 +65,7 @@ def liquidate(
     liquidated: Tensor,
     per_unit: Tensor,
     terms: AccountTerms,
-    cost_scale: float,
+    cost_scale: float | Tensor,
 ) -> tuple[AccountState, Tensor]:
     """Close what the margin no longer carries; return the state and the cost at scale 1.
 
@@ -75,7 +75,7 @@ def liquidate(
         liquidated: where, bool [env].
         per_unit: cost of a forced fill, float64 [env].
         terms: margins.
-        cost_scale: factor on all costs.
+        cost_scale: factor on all costs, one or float64 [env].
     """
     long = held.quantity > 0.0
     # The value of a unit at which cash + value = margin x |value|.

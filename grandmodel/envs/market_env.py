@@ -36,7 +36,7 @@ class MarketEnv:
         device: where everything lives; the tape must be there.
 
     Attributes:
-        cost_scale: factor on all costs, may be set between steps.
+        cost_scale: factor on all costs, one or float64 [env], may be set between steps.
         bar: int64 [env], row of the last closed bar.
         quantity: float64 [env], signed units that the last step held over its bar, before they
             were sold in it.
@@ -61,7 +61,7 @@ class MarketEnv:
         self.n_envs = _count(n_envs, starts)
         self.generator = generator
         self.device = torch.device(device)
-        self.cost_scale = 1.0
+        self.cost_scale: float | Tensor = 1.0
         self.legs: Legs | None = None
         self._ordered = False  # whether orders with limits and brackets of their own may come
         self._table = StepTable(tape, env, reward.scale.sd_floor, starts.rows)
@@ -219,7 +219,7 @@ class MarketEnv:
         own = {
             "bar": self.bar.clone(),
             "last_bar": self._last_bar.clone(),
-            "cost_scale": torch.tensor(self.cost_scale, dtype=torch.float64),
+            "cost_scale": torch.as_tensor(self.cost_scale, dtype=torch.float64),
             "ordered": torch.tensor(self._ordered),
             "generator": self.generator.get_state(),
         }

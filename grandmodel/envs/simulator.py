@@ -49,14 +49,14 @@ class Account:
         self.state = self._fresh
         peak.push(full)
 
-    def step(self, bar: Tensor, rows: StepRows, wanted: Wanted, cost_scale: float) -> Fill:
+    def step(self, bar: Tensor, rows: StepRows, wanted: Wanted, cost_scale: float | Tensor) -> Fill:
         """Fill orders over the next bar, mark at its close.
 
         Args:
             bar: tape rows of the decisions, int64 [env].
             rows: what the table holds for them.
             wanted: orders after the hard limits.
-            cost_scale: factor on all costs.
+            cost_scale: factor on all costs, one or float64 [env].
         """
         old = self.state
         session_equity = torch.where(rows.new_session, old.equity, old.session_equity)
@@ -70,7 +70,7 @@ class Account:
         rows: StepRows,
         target: Tensor,
         session_equity: Tensor,
-        cost_scale: float,
+        cost_scale: float | Tensor,
     ) -> Fill:
         """Market orders alone: what `_trade` does where nothing else is in use, and faster."""
         old = self.state
@@ -113,7 +113,7 @@ class Account:
         rows: StepRows,
         wanted: Wanted,
         session_equity: Tensor,
-        cost_scale: float,
+        cost_scale: float | Tensor,
     ) -> Fill:
         """Carry, the exit leg, the entry leg, then what happens inside the bar."""
         old = self.state
@@ -150,18 +150,18 @@ class Account:
         return quantity.abs() * torch.where(quantity > 0.0, rows.carry_long, rows.carry_short)
 
     def _kept(
-        self, opened: Tensor, session_equity: Tensor, carry: Tensor | None, cost_scale: float
+        self, opened: Tensor, session_equity: Tensor, carry: Tensor | None, scale: float | Tensor
     ) -> Turned:
         """Return what `_turned` does where nobody sends an order, as one account mostly does."""
         old, nothing = self.state, torch.zeros_like(opened)
         cost = nothing if carry is None else carry
         held = replace(
             old,
-            cash=old.cash - cost * cost_scale,
+            cash=old.cash - cost * scale,
             session_equity=session_equity,
             bars_held=(old.bars_held + 1) * old.position.abs(),
         )
-        legs = Legs(opened, opened, cost * cost_scale, nothing)
+        legs = Legs(opened, opened, cost * scale, nothing)
         return Turned(held, cost, self._nothing, None, legs)
 
     def _turned(
@@ -173,7 +173,7 @@ class Account:
         opened: Tensor,
         session_equity: Tensor,
         carry: Tensor | None,
-        cost_scale: float,
+        cost_scale: float | Tensor,
     ) -> Turned:
         """Carry, the exit leg and the entry leg."""
         old, execution = self.state, self.table.execution
@@ -212,7 +212,7 @@ class Account:
         changed: Tensor,
         rested: Tensor | None,
         rows: StepRows,
-        cost_scale: float,
+        cost_scale: float | Tensor,
     ) -> tuple[AccountState, Tensor, Tensor]:
         """Close what ends inside the bar; return the state, Ended and the cost at scale 1."""
         execution = self.table.execution

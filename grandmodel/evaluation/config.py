@@ -26,6 +26,8 @@ class EvaluationConfig:
     block: int = 256  # rows per block of a trunk's batch
     report: bool = True  # write report.html and report.md
     vote_horizon_bars: int = 6  # over which each agent's votes are judged, from fill to exit
+    surrogates: int = 20  # draws of bars with random phases, after training; 0: none
+    label_shifts: int = 200  # of the team's own positions against the prices; 0: none
     references: bool = True  # on planted markets: what the same inputs allow
 
     def __post_init__(self) -> None:
@@ -42,6 +44,8 @@ class EvaluationConfig:
         require_between("evaluation.minimum_round_trips", self.minimum_round_trips, 0, 1e9)
         require_between("evaluation.draws", self.draws, 100, 1e6, closed="both")
         require_between("evaluation.random_draws", self.random_draws, 20, 1e6, closed="both")
+        require_between("evaluation.surrogates", self.surrogates, 0, 10_000, closed="both")
+        require_between("evaluation.label_shifts", self.label_shifts, 0, 1e6, closed="both")
         require_between("evaluation.vote_horizon_bars", self.vote_horizon_bars, 1, 1e6)
         require_between("evaluation.block", self.block, 1, 65_536, closed="both")
 

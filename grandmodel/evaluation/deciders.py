@@ -5,6 +5,7 @@ Source: ``docs/definitions.md``, Execution rules and The tactical vote.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grandmodel.core.types import CLASS_NAMES, Observation
-from grandmodel.decision.aggregation import Aggregation
+from grandmodel.decision.aggregation import Aggregation, Tally
 from grandmodel.decision.challenger import EXECUTION_RULES
 from grandmodel.decision.pool import pool_logits
 from grandmodel.decision.rules import Rule
@@ -21,6 +22,7 @@ from grandmodel.decision.single_vote import SingleVote, VoteFacts, contracts
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Orders
 from grandmodel.envs.voting import VotedOrders
+from grandmodel.evaluation.delay import Delay
 from grandmodel.evaluation.execution import RuleGroup
 from grandmodel.features.tape import Tape
 from grandmodel.systems.team import Team
@@ -46,7 +48,7 @@ def decider(tape: Tape, config: EnvConfig, team: Team, groups: tuple[RuleGroup, 
     """Return how ``team`` decides under the rules of ``groups``, afresh for one judgement."""
     if team.roles:
         plain = team.decide_on == "every_bar" and tape.close.device.type == "cpu"
-        single = plain and groups[-1].envs.stop == 1
+        single = plain and groups[-1].envs.stop == 1 and not bool(groups[0].delay)
         return (SingleVotesDecider if single else VotesDecider)(tape, config, team, groups)
     return PoolDecider(team, groups)
 
@@ -65,11 +67,12 @@ class PoolDecider:
         self.low_confidence = torch.zeros(
             last.envs.stop, dtype=torch.int64, device=last.gate.device
         )
+        self._delay = Delay(torch.cat([group.delay for group in groups]))
 
     def __call__(self, logits: Float[Tensor, "env agent 3"], seen: Observation) -> Decided:
         """Return targets, comparisons and rules of all environments."""
         pooled = pool_logits(logits, self.weights, self.mode)
-        target, proceed, rule = self._settle(pooled, seen.position)
+        target, proceed, rule = self._delay(seen.position, *self._settle(pooled, seen.position))
         return Decided(target, pooled, pooled.amax(dim=-1), target, proceed, rule)
 
     def _settle(self, pooled: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,6 +110,7 @@ class VotesDecider:
         threshold = torch.cat([group.gate for group in groups]).double()
         counted = Aggregation(threshold)
         self.voted = VotedOrders(tape, config, team.roles, counted, team.decide_on)
+        self._delay = Delay(torch.cat([group.delay for group in groups]))
 
     def __call__(self, logits: Float[Tensor, "env agent 3"], seen: Observation) -> Decided:
         """Return orders, scores and rules of all environments."""
@@ -114,6 +118,7 @@ class VotesDecider:
         tally = self.voted.tally(
             probabilities.argmax(dim=-1), probabilities, seen.bar, seen.position
         )
+        tally = self._sent(tally, seen.position)
         entered = (tally.rule == ENTERED[0]) | (tally.rule == ENTERED[1])
         return Decided(
             self.voted.orders(tally, seen.bar),
@@ -123,6 +128,13 @@ class VotesDecider:
             entered,
             tally.rule,
         )
+
+    def _sent(self, tally: Tally, position: Tensor) -> Tally:
+        """Return the votes whose order is sent now; its prices are those of the present bar."""
+        target, at_market, score, rule = self._delay(
+            position, tally.target, tally.at_market, tally.score, tally.rule
+        )
+        return replace(tally, target=target, at_market=at_market, score=score, rule=rule)
 
 
 class SingleVotesDecider:

@@ -21,6 +21,8 @@ class JudgeRule:
 
     execute: str  # challenger | argmax | literal
     gate: float = 1.0  # read by challenger and literal
+    cost_scale: float = 1.0  # factor on all costs
+    delay: int = 0  # decisions between an order and the close at which it is sent
 
     def __post_init__(self) -> None:
         require_choice("agent.execute", self.execute, (*EXECUTION_RULES, VOTES))
@@ -55,6 +57,7 @@ class RuleGroup:
     execute: str
     envs: slice
     gate: Tensor  # float32 [env of the group]
+    delay: Tensor  # int64 [env of the group]
 
 
 def group_rules(
@@ -70,6 +73,8 @@ def group_rules(
         gates = torch.tensor([rule.gate for rule in rules[at:end]], dtype=torch.float32)
         envs = slice(at * segments, end * segments)
         gate = gates.repeat_interleave(segments).to(device)
-        groups.append(RuleGroup(rules[at].execute, envs, gate))
+        delays = torch.tensor([rule.delay for rule in rules[at:end]])
+        delay = delays.repeat_interleave(segments).to(device)
+        groups.append(RuleGroup(rules[at].execute, envs, gate, delay))
         at = end
     return tuple(groups)

@@ -80,7 +80,7 @@ class Judge:
         rules: one copy of all segments each.
         sd_floor: smallest trailing sd of the training bars, read by size=vol_target.
         detail: keep probabilities and rules of every decision (else the accounts alone).
-        cost_scale: factor on all costs.
+        cost_scale: factor on all costs, times that of each rule.
         block: rows per block of a trunk's batch.
     """
 
@@ -106,11 +106,18 @@ class Judge:
         reward = cast("Reward", Unrewarded(sd_floor))
         generator = torch_stream(0, "judge", device)
         self._env = MarketEnv(tape, env, reward, starts=starts, generator=generator, device=device)
-        self._env.cost_scale = cost_scale
+        self._env.cost_scale = self._cost_scales(cost_scale)
         self._start = torch.tensor([s.start for s in self.segments], device=device)
         self._last = torch.tensor([s.stop - 1 for s in self.segments], device=device)
         self._groups = group_rules(self.rules, len(self.segments), device)
         self._views: dict[object, MarketView] = {}
+
+    def _cost_scales(self, factor: float) -> float | Tensor:
+        """Return the factor on all costs: one number, or float64 [env] where rules differ."""
+        scales = torch.tensor([rule.cost_scale for rule in self.rules], dtype=torch.float64)
+        if bool((scales == scales[0]).all()):
+            return factor * float(scales[0])
+        return (factor * scales).repeat_interleave(len(self.segments)).to(self.tape.close.device)
 
     @property
     def env_steps(self) -> int:

@@ -42,6 +42,8 @@ NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
         "data.path",  # the bars enter by their fingerprint
         "evaluation.references",
         "evaluation.report",
+        "evaluation.surrogates",  # and label_shifts: controls change no account
+        "evaluation.label_shifts",
         "evaluation.vote_horizon_bars",  # votes are told by it, nothing is traded on it
         "hydra",
         "judge",  # the split has a place of its own in a trial

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grandmodel.evaluation.controls.sweep import Strain
 from grandmodel.evaluation.deflation import minimum_detectable_sharpe
 from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.standing import Standing
@@ -22,8 +23,9 @@ BEST_SESSIONS = 5
 BEST_SHARE = 0.5
 LEAST_DEFLATED = 0.95
 MOST_OVERFITTING = 0.2
+LEAST_KEPT = 0.5
 AMONG_TRIALS = ("3 (deflation by trials)", "4 (overfitting among configurations)")
-UNCHECKED = ("5 (one decision of delay)", "6 (twice the costs)")
+UNDER_STRAIN = ("5 (one decision of delay)", "6 (twice the costs)")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Evidence:
     chosen_here: bool  # checkpoint or gate was chosen on these bars
     standing: Standing | None  # among the trials on these bars; None: not yet checked
     causal: bool = True  # nothing was trained on bars after those that were judged
+    strain: Strain | None = None  # with late orders and at twice the costs; None likewise
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def gather(
     *,
     chosen_here: bool,
     standing: Standing | None = None,
+    strain: Strain | None = None,
 ) -> Evidence:
     """Collect the evidence of a measured track."""
     net = measured.sessions.net
@@ -73,6 +77,7 @@ def gather(
         best_share=best / profit if profit > 0 else None,
         chosen_here=chosen_here,
         standing=standing,
+        strain=strain,
     )
 
 
@@ -128,7 +133,11 @@ def _failing(evidence: Evidence) -> list[str]:
         reasons.append("clause 2: there is no rank among random trades")
     elif evidence.random_p >= 0.05:
         reasons.append(f"clause 2: random trades do as well (p = {evidence.random_p:.3f})")
-    return [*reasons, *_failing_among_trials(evidence.standing)]
+    return [
+        *reasons,
+        *_failing_among_trials(evidence.standing),
+        *_failing_under_strain(evidence.strain),
+    ]
 
 
 def _failing_among_trials(standing: Standing | None) -> list[str]:
@@ -151,12 +160,33 @@ def _failing_among_trials(standing: Standing | None) -> list[str]:
     return reasons
 
 
+def _failing_under_strain(strain: Strain | None) -> list[str]:
+    """Clauses 5 and 6, where they were checked."""
+    if strain is None:
+        return []
+    reasons = []
+    if strain.kept is None:
+        reasons.append("clause 5: there is no net Sharpe above zero that a delay could leave")
+    elif not strain.kept >= LEAST_KEPT:
+        reasons.append(
+            f"clause 5: one decision of delay keeps {strain.kept:.0%} of the net Sharpe, "
+            f"{LEAST_KEPT:.0%} is needed"
+        )
+    if not strain.dear_mean_bp > 0.0:
+        reasons.append(
+            f"clause 6: at twice the costs the net mean is {strain.dear_mean_bp:.3f} bp a "
+            "decision, more than 0 is needed"
+        )
+    return reasons
+
+
 def _held(evidence: Evidence) -> list[str]:
     """The clauses that were checked, by number."""
     standing = evidence.standing
     deflated = [] if standing is None else ["3"]
     chosen = [] if standing is None or standing.overfitting is None else ["4"]
-    return ["1", "2", *deflated, *chosen, "7"]
+    strained = [] if evidence.strain is None else ["5", "6"]
+    return ["1", "2", *deflated, *chosen, *strained, "7"]
 
 
 def _joined(words: list[str]) -> str:
@@ -167,9 +197,11 @@ def _sentence(reasons: list[str], evidence: Evidence) -> str:
     """Join the reasons and name what was not checked."""
     absent = [f"2 ({name})" for name in RIVALS if name not in evidence.differences]
     standing = evidence.standing
-    among_trials = AMONG_TRIALS if standing is None else ()
     few = ""
     if standing is not None and standing.overfitting is None:
-        few = f"Clause 4: one of few trials ({standing.configurations} on these sessions). "
-    unchecked = ", ".join([*absent, *among_trials, *UNCHECKED])
-    return f"{'; '.join(reasons)}. {few}Not yet checked: clauses {unchecked}."
+        few = f" Clause 4: one of few trials ({standing.configurations} on these sessions)."
+    among_trials = AMONG_TRIALS if standing is None else ()
+    under_strain = UNDER_STRAIN if evidence.strain is None else ()
+    unchecked = [*absent, *among_trials, *under_strain]
+    rest = f" Not yet checked: clauses {', '.join(unchecked)}." if unchecked else ""
+    return f"{'; '.join(reasons)}.{few}{rest}"

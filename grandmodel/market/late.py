@@ -1,4 +1,4 @@
-"""What an order that comes a minute late still finds of each bar.
+"""What an order that comes some minutes late still finds of each bar.
 
 Source: `docs/definitions.md`, "Late prices".
 """
@@ -13,23 +13,23 @@ from grandmodel.market.dataset import MarketPath
 
 
 class LatePrices(NamedTuple):
-    """Prices of each bar from one minute after its open to its close, [bar]."""
+    """Prices of each bar from some minutes after its open to its close, [bar]."""
 
     open: NDArray[np.float64]
     high: NDArray[np.float64]
     low: NDArray[np.float64]
 
 
-def late_prices(path: MarketPath) -> LatePrices | None:
-    """Return them from the bars of one minute; None where the path has none.
+def late_prices(path: MarketPath, minutes: int = 1) -> LatePrices | None:
+    """Return them from bars whose length divides ``minutes``; None where the path has none.
 
-    Where nothing trades after the first minute all three are the bar's close.
+    Where nothing trades from then on all three are the bar's close.
     """
     bars, fine = path.bars, path.finest
-    if fine is None or fine.minutes != 1 or not len(bars):
+    if fine is None or minutes % fine.minutes or not len(bars):
         return None
     opens, closes = fine.open_time_ns, bars.close_time_ns
-    first = np.searchsorted(opens, bars.open_time_ns + MINUTE_NS)
+    first = np.searchsorted(opens, bars.open_time_ns + minutes * MINUTE_NS)
     stop = np.searchsorted(opens, closes)
     rows = np.flatnonzero(first < stop)
     found = LatePrices(bars.close.copy(), bars.close.copy(), bars.close.copy())

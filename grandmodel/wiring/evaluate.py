@@ -12,6 +12,7 @@ from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.decision.challenger import LITERAL_GATE
 from grandmodel.evaluation.overlap import UsedSpan, opened_test, refusal, sealed_spans
 from grandmodel.wiring.compose import typed
+from grandmodel.wiring.controls import SWEEP_OPTIONS, sweep_of
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
@@ -29,9 +30,14 @@ from grandmodel.wiring.unseen import BACKTEST_REMEDY, seen_by_run
 EVALUATE_OPTIONS: dict[str, object] = {
     "split": "test",
     "allow_overlap": False,
+    **SWEEP_OPTIONS,
     "hydra.run.dir": None,
 }
-BACKTEST_OPTIONS: dict[str, object] = {"allow_overlap": False, "hydra.run.dir": None}
+BACKTEST_OPTIONS: dict[str, object] = {
+    "allow_overlap": False,
+    **SWEEP_OPTIONS,
+    "hydra.run.dir": None,
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Judged:
 def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
     """`evaluate.py`: judge a run on its sealed test split, or again on validation."""
     command = from_run(arguments, EVALUATE_OPTIONS)
+    sweep = sweep_of(command.options)
     split = str(command.options["split"])
     require_choice("split", split, ("test", "validation"))
     config = with_needed_features(typed(command.config, TrainConfig))
@@ -63,6 +70,7 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
     allowed = bool(command.options["allow_overlap"]) or config.allow_overlap
     seen = seen_by_run(command.source, stage, split, allowed=allowed)
     occasion = own_split("evaluate", config, stage, split).seen_before(seen[split])
+    occasion = replace(occasion, sweep=sweep)
     changes = told_changes(command.source, stage)
     if changes:
         note = f"judged as another instrument than the run was trained on{changes}"
@@ -73,6 +81,7 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
 def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
     """`backtest.py`: run a trained team over any bars that it has not been made from."""
     command = from_run(arguments, BACKTEST_OPTIONS)
+    sweep = sweep_of(command.options)
     config = with_needed_features(typed(command.config, TrainConfig))
     facts = command.source.read_run_json()
     stage = _backtest_stage(config, synergies=bool(facts.get("synergies_seen", True)))
@@ -97,6 +106,7 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
         sealed=sealed_spans(used),
         chosen_here=bool(notes),
         notes=notes,
+        sweep=sweep,
     )
     return _judge(command, config, stage, occasion, console)
 

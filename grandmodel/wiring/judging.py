@@ -36,6 +36,7 @@ from grandmodel.evaluation.trader import Traded, trader
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES
+from grandmodel.wiring.controls import Controls, Rerun, find_controls
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.reporting import report_data
@@ -68,6 +69,8 @@ class Judging:
         vote_judge = VoteJudge(stage.tape, config.env, subject.team.roles, horizon)
         self.votes = vote_judge(self.judgement, self.row)
         self.measured = self._measure(self.judgement.track(self.row, self.market))
+        # before the rivals: their compiled loops change the number of threads that torch uses
+        self.controls = self._find_controls()
         self.rivals = self._find_rivals()
         self.metrics = self._metrics()
         self.told: dict[str, str] = {}  # by the ledger, once its line is written
@@ -78,6 +81,10 @@ class Judging:
     def _find_rivals(self) -> Rivals:
         found = (self.config, self.stage, self.subject, self.occasion, self.measured)
         return find_rivals(*found, self._measure)
+
+    def _find_controls(self) -> Controls:
+        rerun = Rerun(self.config, self.stage, self.subject, self.occasion)
+        return find_controls(rerun, self.measured, self._measure)
 
     def _judge(self) -> tuple[Judgement, int, dict[str, int]]:
         config, subject = self.config, self.subject
@@ -134,6 +141,7 @@ class Judging:
         record |= scorecard(self._scored(), **self._draws)
         record["trader"] = trader(self._traded(), **self._draws)
         record["kpis"] = kpi_rows(record)
+        record["controls"] = self.controls.record
         return tidy(record)
 
     def _scored(self) -> Scored:
@@ -167,6 +175,7 @@ class Judging:
             counted,
             self.rivals.random_p,
             chosen_here=self.occasion.chosen_here,
+            strain=self.controls.strain,
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from grandmodel.core.types import Segment
 from grandmodel.evaluation.calibration import Validator
+from grandmodel.evaluation.controls.sweep import Sweep
 from grandmodel.evaluation.overlap import UsedSpan
 from grandmodel.systems.team import Team
 from grandmodel.wiring.market import Stage
@@ -40,6 +41,7 @@ class Occasion:
     ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
     references: bool = False
     notes: tuple[str, ...] = ()
+    sweep: Sweep = field(default_factory=Sweep)  # of costs and delays
 
     def seen_before(self, notes: tuple[str, ...]) -> "Occasion":
         """Return the occasion told as one whose bars the weights were made from, if they were."""

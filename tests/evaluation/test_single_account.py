@@ -88,3 +88,14 @@ def test_a_team_that_decides_on_synergies_alone_does_so_on_one_account(tape, tea
     assert (both.detail.rule[0] == Rule.NO_SYNERGY).mean() > 0.5
     assert np.array_equal(alone.detail.rule[0], both.detail.rule[0])
     assert np.array_equal(alone.equity[0], both.equity[0])
+
+
+def test_delayed_votes_are_those_of_the_decision_before(tape, team):
+    rules = [JudgeRule("votes", 0.4), JudgeRule("votes", 0.4, delay=1)]
+    both = Judge(tape, [STRETCH], CONFIGS["brackets"], rules, detail=True)(team)
+    own, late = both.detail.target[:, 0]
+    first = int(np.flatnonzero(own)[0])
+    assert not late[: first + 1].any()
+    assert late[first + 1] == own[first]
+    assert both.detail.score[1, 0, first + 1] == both.detail.score[0, 0, first]
+    assert (both.position[0] != both.position[1]).sum() > 20

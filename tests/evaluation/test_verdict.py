@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from grandmodel.evaluation.controls.sweep import Strain
 from grandmodel.evaluation.deflation import Deflation
 from grandmodel.evaluation.standing import Standing
 from grandmodel.evaluation.statistics import Difference, Interval
@@ -20,11 +21,20 @@ GOOD = Evidence(
     best_share=0.1,
     chosen_here=False,
     standing=STANDING,
+    strain=Strain(sharpe=1.6, late_sharpe=0.8, dear_mean_bp=0.01),
 )
 
 
-def test_good_evidence_is_shown_and_says_what_was_not_checked():
+def test_good_evidence_is_shown():
     found = judge_evidence(GOOD)
+    assert found.verdict == "shown"
+    assert found.reason == (
+        "clauses 1, 2, 3, 5, 6 and 7 hold. Clause 4: one of few trials (3 on these sessions)."
+    )
+
+
+def test_what_was_not_checked_is_said():
+    found = judge_evidence(replace(GOOD, strain=None))
     assert found.verdict == "shown"
     assert found.reason == (
         "clauses 1, 2, 3 and 7 hold. Clause 4: one of few trials (3 on these sessions). "
@@ -35,8 +45,8 @@ def test_good_evidence_is_shown_and_says_what_was_not_checked():
 def test_without_a_ledger_the_deflation_is_not_checked():
     found = judge_evidence(replace(GOOD, standing=None))
     assert found.verdict == "shown"
-    assert "clauses 1, 2 and 7 hold" in found.reason
-    assert "3 (deflation by trials), 4 (overfitting among configurations), 5 (" in found.reason
+    assert "clauses 1, 2, 5, 6 and 7 hold" in found.reason
+    assert "3 (deflation by trials), 4 (overfitting among configurations)." in found.reason
     assert "few trials" not in found.reason
 
 
@@ -44,7 +54,7 @@ def test_enough_configurations_are_judged_by_their_overfitting():
     many = replace(STANDING, configurations=8, overfitting=0.19, superior_p=0.01)
     found = judge_evidence(replace(GOOD, standing=many))
     assert found.verdict == "shown"
-    assert "clauses 1, 2, 3, 4 and 7 hold" in found.reason
+    assert "clauses 1, 2, 3, 4, 5, 6 and 7 hold" in found.reason
     assert "few trials" not in found.reason
 
 
@@ -82,6 +92,10 @@ def test_what_cannot_be_told_comes_first(change, words):
         ({"standing": _deflated(float("nan"))}, "clause 3"),
         ({"standing": replace(STANDING, configurations=8, overfitting=0.2)}, "probability 0.20"),
         ({"best_share": None, "sharpe": Interval(-2.0, -1.0)}, "clause 1"),
+        ({"strain": Strain(2.0, 0.98, 0.1)}, "clause 5: one decision of delay keeps 49%"),
+        ({"strain": Strain(2.0, float("nan"), 0.1)}, "clause 5"),
+        ({"strain": Strain(0.0, 0.5, 0.1)}, "clause 5: there is no net Sharpe above zero"),
+        ({"strain": Strain(2.0, 1.0, 0.0)}, "clause 6: at twice the costs the net mean is 0.000"),
     ],
 )
 def test_each_failing_clause_is_named(change, words):

@@ -30,6 +30,8 @@ WHOLE_NUMBERS_AT_ZERO = {
     ("TrainConfig", "seed"): "a seed may be 0",
     ("EvaluationConfig", "seed"): "a seed may be 0",
     ("SyntheticConfig", "seed"): "a seed may be 0",
+    ("EvaluationConfig", "surrogates"): "0: none are drawn",
+    ("EvaluationConfig", "label_shifts"): "0: nothing is shifted",
     ("AgentConfig", "pool_every"): "0: no environment belongs to the pool",
     ("CallbacksConfig", "monitor_updates"): "0: no monitor",
     ("AgentConfig", "gate"): "a probability",

@@ -10,6 +10,7 @@ import pandas as pd
 from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.report import figures, kpi_tables, tables, training, votes
 from grandmodel.evaluation.report.confidence import confidence_sections
+from grandmodel.evaluation.report.controls import control_sections
 from grandmodel.evaluation.report.curves import drawdown_rows, equity_curve, equity_rows
 from grandmodel.evaluation.report.over_time import over_time
 from grandmodel.evaluation.report.provenance import origin_section, trial_section
@@ -59,6 +60,7 @@ def sections(data: ReportData) -> list[Section]:
         *confidence_sections(data.decisions, data.agents, data.team_right),
         *trader_sections(data.metrics),
         *_figures(data),
+        *control_sections(data.metrics),
         trial_section(data.metrics),
         *_gates(data),
         *_training(data),

@@ -1,0 +1,1 @@
+"""Controls of a result: other costs, later orders, regimes, broken bars, larger sizes."""
