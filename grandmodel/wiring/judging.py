@@ -36,10 +36,11 @@ from grandmodel.evaluation.trader import Traded, trader
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES
-from grandmodel.wiring.controls import Controls, Rerun, find_controls
+from grandmodel.wiring.controls import Controls, find_controls
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.reporting import report_data
+from grandmodel.wiring.rerun import Rerun
 from grandmodel.wiring.rivals import Rivals, find_rivals
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.trial import facts_of, trial_of

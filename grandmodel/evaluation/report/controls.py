@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from grandmodel.evaluation.report.figures import GRID, INK, OTHERS, OWN, line, styled
+from grandmodel.evaluation.report.figures import INK, OTHERS, OWN, line, styled
 from grandmodel.evaluation.report.section import Cell, Picture, Row, Section, Table
 from grandmodel.evaluation.report.tables import shown
 
@@ -74,7 +74,7 @@ def _costs(record: Record) -> Section | None:
     scale = record.get("break_even_cost_scale")
     if scale is not None:
         note += f" Its gross profit is {_number(scale)} times its costs."
-    return Section("Other costs", (Picture(figure, rows), Table(rows)), note) if rows else None
+    return Section("Other costs", (Picture(figure, ()), Table(rows)), note) if rows else None
 
 
 def _dotted(points: Sequence[Record], x: str, name: str, colour: str) -> go.Scatter:
@@ -149,7 +149,7 @@ def _surrogates(record: Record) -> Section | None:
         "The same team on bars whose returns have the same power spectrum in another order. If it "
         "earns as much there, it does not know what it seems to know."
     )
-    return Section("Bars with random phases", (Picture(figure, rows), Table(rows)), note)
+    return Section("Bars with random phases", (Picture(figure, ()), Table(rows)), note)
 
 
 def _shifts(record: Record) -> Section | None:
@@ -168,7 +168,7 @@ def _shifts(record: Record) -> Section | None:
     ]
     figure = _among(drawn, found["unshifted_sharpe"], "where they were")
     note = "The team's own positions, shifted by whole sessions against the prices."
-    return Section("Positions at other times", (Picture(figure, rows), Table(rows)), note)
+    return Section("Positions at other times", (Picture(figure, ()), Table(rows)), note)
 
 
 def _among(drawn: Sequence[float] | np.ndarray, own: float, name: str) -> go.Figure:
@@ -188,7 +188,7 @@ def _capacity(record: Record) -> Section | None:
         return Section("Capacity", (Table([{"capacity": reason}]),)) if reason else None
     figure = go.Figure(_dotted(found, "capital", "", OWN).update(showlegend=False))
     figure.add_hline(y=0.0, line={"color": INK, "width": 1})
-    figure.update_xaxes(type="log", gridcolor=GRID)
+    figure.update_xaxes(type="log", dtick=1)
     styled(figure, height=HEIGHT, y_title="net Sharpe ratio", x_title="capital, currency")
     rows = [
         {
@@ -205,7 +205,7 @@ def _capacity(record: Record) -> Section | None:
         "the price by one day's volatility, a part of it by the square root of that part; the "
         "judged size pays it too."
     )
-    return Section("Capacity", (Picture(figure, rows), Table(rows)), note)
+    return Section("Capacity", (Picture(figure, ()), Table(rows)), note)
 
 
 def _plateau(record: Record) -> Section | None:
@@ -228,7 +228,7 @@ def plateau_section(found: Sequence[Record]) -> Section:
         }
         for row in found
     ]
-    blocks = [Picture(_falling(row), [], row["key"]) for row in found]
+    blocks = [Picture(_falling(row), (), row["key"]) for row in found]
     note = "Runs that differ from the best in one setting alone; seeds of one setting averaged."
     return Section("Around the best of the sweep", (Table(rows), *blocks), note)
 

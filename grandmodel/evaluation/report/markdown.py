@@ -6,6 +6,7 @@ from grandmodel.evaluation.report.section import (
     ALARM,
     OWN,
     Cell,
+    Picture,
     Row,
     Section,
     Table,
@@ -46,6 +47,8 @@ def _section(section: Section) -> str:
     if section.note:
         parts.append(f"{section.note}\n\n")
     for block in section.blocks:
+        if isinstance(block, Picture) and not block.rows:
+            continue  # a table beside it says the same
         if block.title:
             parts.append(f"### {block.title}\n\n")
         parts.append(f"{rows_text(block.rows)}\n")
