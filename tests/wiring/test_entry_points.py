@@ -89,10 +89,21 @@ def test_validation_is_repeated_to_the_last_digit(run: Path, home: Path) -> None
 
 def test_the_test_split_is_judged_as_after_training(run: Path, home: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    done = call("evaluate.py", home, f"run={run}", "evaluation.report=false")
+    other = ("costs=[0,3]", "delay_bars=2", "evaluation.surrogates=3")
+    done = call("evaluate.py", home, f"run={run}", "evaluation.report=false", *other)
     assert done.returncode == 0, done.stderr
     again, first = metrics(named(done.stdout, home)), metrics(run)
     assert again["sharpe"] == first["sharpe"]
+    controls, before_them = again["controls"], first["controls"]
+    cells = [(row["cost_scale"], row["delay_bars"]) for row in controls["costs"]]
+    assert cells == [(1.0, 0), (2.0, 0), (1.0, 1), (0.0, 2), (3.0, 2)]
+    usual = {(row["cost_scale"], row["delay_bars"]): row for row in before_them["costs"]}
+    assert controls["costs"][2] == usual[1.0, 1]
+    assert controls["regimes"] == before_them["regimes"]
+    assert controls["label_shift"] == before_them["label_shift"]
+    assert len(controls["phase_randomised"]["sharpe"]) == 3
+    assert before_them["phase_randomised"] is None
+    assert "clauses 5" not in again["verdict_reason"]
     assert again["baselines"]["ma_cross"]["sharpe"] == first["baselines"]["ma_cross"]["sharpe"]
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
 
@@ -224,6 +235,8 @@ def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tupl
         ("evaluate.py", ("run={run}", "split=train"), ("split", "train")),
         ("evaluate.py", ("run={run}", "algorithm.gamma=0.9"), ("algorithm.gamma",)),
         ("evaluate.py", ("run={run}", "agent.gate=7"), ("agent.gate", "7")),
+        ("evaluate.py", ("run={run}", "costs=[1,-2]"), ("costs", "-2")),
+        ("backtest.py", ("run={run}", "delay_bars=0.5"), ("delay_bars", "0.5")),
         ("backtest.py", ("run={run}", "data=csv"), ("data.path",)),
         ("train.py", ("resume=nowhere",), ("resume=nowhere",)),
         ("train.py", ("resume={run}", "algorithm.gamma=0.9"), ("algorithm.gamma", "init_from=")),
