@@ -13,10 +13,15 @@ import grandmodel
 from grandmodel.core.checks import UserError, require
 from grandmodel.wiring.exit import SEE_ALL
 from grandmodel.wiring.run_folder import fresh_name
-from grandmodel.wiring.schema import InspectConfig, LedgerConfig, TrainConfig
+from grandmodel.wiring.schema import InspectConfig, LedgerConfig, TrainConfig, WandbReportConfig
 
 CONFIG_DIR = Path(grandmodel.__file__).parents[1] / "conf"
-SCHEMAS = {"train": TrainConfig, "inspect": InspectConfig, "ledger": LedgerConfig}
+SCHEMAS = {
+    "train": TrainConfig,
+    "inspect": InspectConfig,
+    "ledger": LedgerConfig,
+    "wandb_report": WandbReportConfig,
+}
 
 Config = TypeVar("Config")
 

@@ -19,6 +19,7 @@ from grandmodel.evaluation.metrics import Measured, mean_decision_return, measur
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.kpi_tables import kpis_line
 from grandmodel.evaluation.report.page import write_report
+from grandmodel.evaluation.report.section import Section
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
 from grandmodel.evaluation.rules import describe_grid
@@ -229,18 +230,22 @@ class Judging:
         if "ledger" in self.told:
             console.print(f"note: {self.told['ledger']}", markup=False, style="yellow")
 
-    def write(self, folder: Path, config: DictConfig, words: Sequence[str] = ()) -> None:
+    def write(self, folder: Path, config: DictConfig, words: Sequence[str] = ()) -> list[Section]:
         """Write the ledger's line, report and tables; ``metrics.json`` comes last.
 
         Args:
             folder: of the run or judgement.
             config: the whole configuration.
             words: settings of the command line that made it.
+
+        Returns:
+            What the report shows, nothing where none is written.
         """
         trial = self._append_to_ledger(folder, config)
         decisions = self.judgement.decisions(self.row, self.market).assign(**self.votes.columns)
+        shown: list[Section] = []
         if self.config.evaluation.report:
-            write_report(folder, report_data(self, decisions, folder, trial, words))
+            shown = write_report(folder, report_data(self, decisions, folder, trial, words))
         write_outputs(
             folder,
             self.metrics,
@@ -248,6 +253,7 @@ class Judging:
             trades=self.measured.trades(self.market),
             decisions=decisions,
         )
+        return shown
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> Trial:
         trial = self._trial(config)

@@ -2,6 +2,7 @@
 
 import netrc
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.core.checks import require
+from grandmodel.evaluation.report.section import Picture, Section, cell, cell_text
 from grandmodel.learning.lightning.logs import CsvLog, cut_csv, cut_tensorboard, read_csv_log
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.sections import LoggerConfig
@@ -65,6 +67,49 @@ def build_loggers(
     return loggers
 
 
+def log_report(
+    loggers: Sequence[Logger], sections: Sequence[Section], metrics: Mapping[str, Any]
+) -> None:
+    """Send what the report of a run shows to Weights & Biases, where it is logged there.
+
+    Tables and figures stand under ``report/``, the figures of ``metrics.json`` in the summary.
+
+    Args:
+        loggers: of the run, still open.
+        sections: of its report.
+        metrics: the object of ``metrics.json``.
+    """
+    for logger in loggers:
+        if not isinstance(logger, MarkedWandbLogger):
+            continue
+        logger.experiment.log(dict(_media(sections)))
+        plain = {key: it for key, it in metrics.items() if isinstance(it, str | int | float)}
+        logger.experiment.summary.update(plain)
+
+
+def _media(sections: Sequence[Section]) -> Iterator[tuple[str, Any]]:
+    """Yield the name and form of every table and figure."""
+    for section in sections:
+        for block in section.blocks:
+            name = report_key(section.title, block.title)
+            table = wandb.Table(
+                columns=[heading or "figure" for heading in block.columns],
+                data=[
+                    [cell_text(cell(row.get(heading))) for heading in block.columns]
+                    for row in block.rows
+                ],
+            )
+            if isinstance(block, Picture):
+                yield name, block.figure
+                name = f"{name}_table"
+            yield name, table
+
+
+def report_key(title: str, part: str = "") -> str:
+    """Name of a table or figure of a report among what is logged."""
+    return "report/" + re.sub(r"[^a-z0-9]+", "_", f"{title} {part}".lower()).strip("_")
+
+
 def check_logger(config: LoggerConfig) -> None:
     """Refuse, before anything is written, to go online without a key.
 
@@ -73,7 +118,7 @@ def check_logger(config: LoggerConfig) -> None:
     """
     online = config.kind == "wandb" and config.mode == "online"
     require(
-        not online or _has_key(),
+        not online or has_key(),
         "logger.mode=online needs a Weights & Biases key, from WANDB_API_KEY or wandb login; "
         "give one, or use logger.mode=offline",
     )
@@ -149,7 +194,8 @@ def _wandb(
     return MarkedWandbLogger(run, len(resumptions), logged_until)
 
 
-def _has_key() -> bool:
+def has_key() -> bool:
+    """Tell whether a key of Weights & Biases is known, from the environment or a login."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:

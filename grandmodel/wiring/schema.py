@@ -123,3 +123,19 @@ class LedgerConfig:
     def __post_init__(self) -> None:
         """Check what can be told without the ledger."""
         require(self.last >= 0, f"last must not be negative, was {self.last}; 0 shows all lines")
+
+
+@dataclass(kw_only=True)
+class WandbReportConfig:
+    """Everything `python -m grandmodel.commands.wandb_report` reads."""
+
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    runs: str | None = None  # folder of a run, or a pattern of several
+    project: str = "grandmodel"  # of Weights & Biases
+    entity: str | None = None  # whose it is; null: the account's own
+    title: str | None = None  # null: how many runs
+    out: str | None = None  # folder of the local copy; null: a new one under outputs/wandb_report
+
+    def __post_init__(self) -> None:
+        """Refuse a project without a name."""
+        require(bool(self.project), "project must not be empty; give a project of Weights & Biases")

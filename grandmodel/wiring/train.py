@@ -1,9 +1,11 @@
 """One training from configuration to judged run folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -22,7 +24,7 @@ from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.leaks import sample_audit
-from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers
+from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, log_report
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Subject, build_validator, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
@@ -82,24 +84,42 @@ def run_training(
     folder.write_run_json(audit=leaks.as_record())
     if not resume:
         folder.write_start(raw, overrides)
-    result = _fit(training, folder, raw, console, resume=resume)
-    if result.interrupted:
-        raise InterruptedRunError(
-            f"interrupted after {result.env_steps:,} steps; continue with: "
-            f"python train.py resume={folder.path}"
-        )
+    last = folder.last_checkpoint
+    continued = resume and last.exists()
+    resumed_at = (checkpoint.load(last)["env_steps"] if continued else 0) if resume else None
+    loggers = build_loggers(config.logger, folder, raw, resumed_at=resumed_at)
+    with close_loggers(loggers):
+        result = _fit(training, folder, loggers, console, resume=resume)
+        if result.interrupted:
+            raise InterruptedRunError(
+                f"interrupted after {result.env_steps:,} steps; continue with: "
+                f"python train.py resume={folder.path}"
+            )
+        return _tell(training, folder, raw, result, loggers, console)
+
+
+def _tell(
+    training: Training,
+    folder: RunFolder,
+    raw: DictConfig,
+    result: FitResult,
+    loggers: Sequence[Logger],
+    console: Console,
+) -> float:
+    """Judge what was trained, write and log it; return the validation score."""
     folder.write_run_json(training_seconds=result.seconds, training=result.told)
     if result.told:
         console.print(terminal_training(result.told))
     console.print("judging, beside baselines and references")
     try:
         judging = _judge(training, folder, result)
-        judging.write(folder.path, raw, folder.read_overrides())
+        shown = judging.write(folder.path, raw, folder.read_overrides())
     except KeyboardInterrupt as interruption:
         raise InterruptedRunError(
             "interrupted after training, before the judgement was written; continue with: "
             f"python train.py resume={folder.path}"
         ) from interruption
+    log_report(loggers, shown, judging.metrics)
     say_where_it_never_trades(judging.subject, console)
     judging.show(console)
     score = (result.best_row or {}).get("score")
@@ -168,7 +188,12 @@ def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
 
 
 def _fit(
-    training: Training, folder: RunFolder, raw: DictConfig, console: Console, *, resume: bool
+    training: Training,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    console: Console,
+    *,
+    resume: bool,
 ) -> FitResult:
     config, learner = training.config, training.learner
 
@@ -181,9 +206,6 @@ def _fit(
         }
 
     last = folder.last_checkpoint
-    continued = resume and last.exists()
-    resumed_at = (checkpoint.load(last)["env_steps"] if continued else 0) if resume else None
-    loggers = build_loggers(config.logger, folder, raw, resumed_at=resumed_at)
     plan = FitPlan(
         learner=learner,
         collector=training.collector,
@@ -192,7 +214,7 @@ def _fit(
         validate=validate,
         validate_every=_validate_every(config, learner.config.rows),
         patience=config.callbacks.early_stopping_patience,
-        resume=continued,
+        resume=resume and last.exists(),
         identity={"agent": config.agent.name, "seed": config.seed},
         loggers=loggers,
         accelerator=config.trainer.accelerator,
@@ -208,8 +230,7 @@ def _fit(
     if whole != config.total_steps and not resume:
         console.print(f"total_steps {config.total_steps:,} -> {whole:,}: whole rollouts")
     console.print(f"training for {whole:,} steps")
-    with close_loggers(loggers):
-        return fit(plan)
+    return fit(plan)
 
 
 def _validate_every(config: TrainConfig, rollout: int) -> int:

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 import wandb
 from omegaconf import DictConfig
 from wandb.sdk.wandb_run import Run
 
+from grandmodel.evaluation.report.section import Cell, Picture, Section, Table
 from grandmodel.learning.lightning.logs import read_csv_log
-from grandmodel.wiring.loggers import build_loggers, close_loggers
+from grandmodel.wiring.loggers import build_loggers, close_loggers, log_report
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.sections import LoggerConfig
 
@@ -83,3 +85,45 @@ def test_a_training_broken_off_before_its_first_checkpoint_marks_all(
     train(tmp_path, [10], None)
     assert train(tmp_path, [10, 20], 0)["resumed_at"] == [0]
     assert [row["relogged"] for _, row in rows] == [0, 1, 0]
+
+
+def test_a_report_is_logged_as_tables_and_figures(
+    tmp_path: Path, rows: list[tuple[str, dict]]
+) -> None:
+    picture = Picture(go.Figure(go.Scatter(x=[1], y=[2])), [{"session": 1, "policy": Cell("1.0")}])
+    sections = [
+        Section("Equity, after costs", (picture,)),
+        Section("Trader", (Table([{"": "net", "value": Cell("3.0", "1.0 to 5.0")}], "Per trade"),)),
+    ]
+    loggers = build_loggers(OFFLINE, RunFolder(tmp_path), RAW, resumed_at=None)
+    with close_loggers(loggers):
+        log_report(loggers, sections, {"sharpe": 1.5, "verdict": "shown", "baselines": {}})
+        summary = dict(wandb.run.summary)
+    (_, sent), *more = rows
+    assert not more
+    assert set(sent) == {
+        "report/equity_after_costs", "report/equity_after_costs_table", "report/trader_per_trade",
+    }  # fmt: skip
+    assert sent["report/equity_after_costs"] is picture.figure
+    table = sent["report/trader_per_trade"]
+    assert table.columns == ["figure", "value"]
+    assert table.data == [["net", "3.0 (1.0 to 5.0)"]]
+    assert (summary["sharpe"], summary["verdict"]) == (1.5, "shown")
+    assert "baselines" not in summary
+
+
+def test_a_figure_goes_through_the_real_service_offline(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    picture = Picture(go.Figure(go.Scatter(x=[1], y=[2])), [{"session": 1}])
+    loggers = build_loggers(OFFLINE, RunFolder(tmp_path), RAW, resumed_at=None)
+    with close_loggers(loggers):
+        log_report(loggers, [Section("Equity", (picture,))], {})
+    files = [path.name for path in tmp_path.rglob("media/**/*.json")]
+    assert any(name.endswith(".plotly.json") for name in files)
+    assert any(name.endswith(".table.json") for name in files)
+
+
+def test_other_loggers_are_left_alone(tmp_path: Path) -> None:
+    loggers = build_loggers(LoggerConfig(kind="csv"), RunFolder(tmp_path), RAW, resumed_at=None)
+    log_report(loggers, [Section("Equity", (Table([{"a": 1}]),))], {"sharpe": 1.0})
+    assert not list(tmp_path.glob("wandb"))

@@ -18,6 +18,7 @@ from grandmodel.evaluation.report.section import Picture, Row, Section, Table
 from grandmodel.evaluation.report.trader_page import trader_sections
 from grandmodel.evaluation.report.trips import trip_sections
 
+EQUITY_TITLE = "Equity after costs, against the baselines"
 BAND_NOTE = (
     "Figures in small type are 95 % intervals (studentised block bootstrap on whole sessions). "
     "* resampling band: coverage is not promised for this figure."
@@ -79,7 +80,7 @@ def _curves(data: ReportData) -> list[Section]:
     falls = _few(others)
     below = Picture(figures.drawdown_figure(own, falls), drawdown_rows(own, falls))
     return [
-        Section("Equity after costs, against the baselines", (equity,)),
+        Section(EQUITY_TITLE, (equity,)),
         Section("Drawdown", (below,)),
     ]
 

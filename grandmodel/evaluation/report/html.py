@@ -5,7 +5,14 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from grandmodel.evaluation.report.section import Picture, Row, Section, Table, cell, says_words
+from grandmodel.evaluation.report.section import (
+    Picture,
+    Row,
+    Section,
+    cell,
+    headings,
+    says_words,
+)
 
 CONFIG = {"displayModeBar": False, "responsive": True}
 
@@ -19,7 +26,7 @@ def rows_html(rows: Sequence[Row]) -> str:
     """Write rows as a table, the first column as names; nothing to report without rows."""
     if not rows:
         return "<p>Nothing to report.</p>"
-    names = Table(rows).columns
+    names = headings(rows)
     words = [says_words(rows, name) for name in names]
     head = "".join(
         f"<th{_class('w' * left)}>{escape(name.replace('_', ' '))}</th>"

@@ -9,8 +9,9 @@ from grandmodel.evaluation.report.section import (
     Picture,
     Row,
     Section,
-    Table,
     cell,
+    cell_text,
+    headings,
     says_words,
 )
 
@@ -26,7 +27,7 @@ def rows_text(rows: Sequence[Row]) -> str:
     """Write rows as a table with columns of equal width; nothing to report without rows."""
     if not rows:
         return f"{NOTHING}\n"
-    names = Table(rows).columns
+    names = headings(rows)
     left = [not at or says_words(rows, name) for at, name in enumerate(names)]
     lines = [[one_line(name.replace("_", " ")) for name in names]]
     lines += [[_cell(cell(row.get(name))) for name in names] for row in rows]
@@ -56,10 +57,8 @@ def _section(section: Section) -> str:
 
 
 def _cell(found: Cell) -> str:
-    text = one_line(found.text)
-    if found.mark in (OWN, ALARM) and text:
-        text = f"**{text}**"
-    return f"{text} ({one_line(found.small)})" if found.small else text
+    bold = found.mark in (OWN, ALARM) and found.text
+    return one_line(cell_text(found._replace(text=f"**{found.text}**") if bold else found))
 
 
 def one_line(text: str) -> str:

@@ -46,21 +46,26 @@ VERDICT_CLASS = {SHOWN: "v-shown", NOT_SHOWN: "v-not-shown", CANNOT_TELL: "v-can
 CARDS = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "cost_paid")
 
 
-def write_report(folder: Path, data: ReportData) -> None:
-    """Write ``report.html`` and ``report.md``, each whole or not at all."""
+def write_report(folder: Path, data: ReportData) -> list[Section]:
+    """Write ``report.html`` and ``report.md``, each whole or not at all; return what they show."""
     found = sections(data)
     write_text(folder / "report.md", text(data, found))
     write_text(folder / "report.html", page(data, found))
+    return found
 
 
 def page(data: ReportData, found: list[Section]) -> str:
     """Compose the page: verdict first, then every section; it loads nothing from anywhere."""
+    return document(data.title, f"{_head(data)}{html_of(found)}")
+
+
+def document(title: str, body: str) -> str:
+    """Compose a page that holds its drawing library and style."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(data.title)}</title><style>{STYLE}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body>{_head(data)}{html_of(found)}"
-        "</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body>{body}</body></html>\n"
     )
 
 

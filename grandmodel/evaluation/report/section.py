@@ -37,7 +37,7 @@ class Table:
     @property
     def columns(self) -> tuple[str, ...]:
         """Headings, from left to right."""
-        return tuple(dict.fromkeys(name for row in self.rows for name in row))
+        return headings(self.rows)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ class Picture:
     figure: go.Figure
     rows: Sequence[Row]
     title: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Headings of the rows."""
+        return headings(self.rows)
+
+
+def headings(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Keys of all rows in order of appearance."""
+    return tuple(dict.fromkeys(name for row in rows for name in row))
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,11 @@ def cell(value: Any) -> Cell:
     if value is None or value != value:  # not a number, and not a time
         return Cell(UNKNOWN)
     return Cell(figure_text(value) if isinstance(value, float) else str(value))
+
+
+def cell_text(found: Cell) -> str:
+    """A cell on one line, what stands small in brackets."""
+    return f"{found.text} ({found.small})" if found.small else found.text
 
 
 def figure_text(value: float) -> str:
