@@ -29,6 +29,7 @@ class EvaluationConfig:
     surrogates: int = 20  # draws of bars with random phases, after training; 0: none
     label_shifts: int = 200  # of the team's own positions against the prices; 0: none
     references: bool = True  # on planted markets: what the same inputs allow
+    learned: bool = False  # train rivals with the same budget and judge them beside the team
 
     def __post_init__(self) -> None:
         if self.segments is not None:

@@ -40,6 +40,7 @@ NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
         "data.cache",
         "data.events",  # the calendar enters by what is in it
         "data.path",  # the bars enter by their fingerprint
+        "evaluation.learned",  # rivals are trials of their own
         "evaluation.references",
         "evaluation.report",
         "evaluation.surrogates",  # and label_shifts: controls change no account

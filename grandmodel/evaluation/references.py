@@ -78,7 +78,7 @@ class ReferenceDesk:
         there = self.training.at_rows(signal)
 
         def sharpe_of(rules: list) -> NDArray[np.float64]:
-            return self.training.sharpe(_segment_positions(self.training, there, rules))
+            return self.training.sharpe(segment_positions(self.training, there, rules))
 
         return tune(hysteresis_grid(there, both_signs=both_signs), sharpe_of)
 
@@ -98,7 +98,7 @@ class ReferenceDesk:
             setting: what else to record.
         """
         here = self.judged.at_rows(signal)
-        targets = _segment_positions(self.judged, here, [tuned.rule])[0]
+        targets = segment_positions(self.judged, here, [tuned.rule])[0]
         chosen: Setting = {
             "enter": tuned.rule.enter,
             "exit": tuned.rule.exit,
@@ -109,7 +109,7 @@ class ReferenceDesk:
         return Reference(name, self.judged.track(targets), chosen | (setting or {}))
 
 
-def _segment_positions(desk: Desk, signal: NDArray[np.float64], rules: list) -> NDArray[np.int8]:
+def segment_positions(desk: Desk, signal: NDArray[np.float64], rules: list) -> NDArray[np.int8]:
     """Return hysteresis positions that start flat in every segment, int8 [rule, row]."""
     parts = [
         hysteresis_positions(signal[desk.rows_of(k)], rules) for k in range(len(desk.segments))

@@ -18,12 +18,7 @@ def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: st
         start_weights: content of the checkpoint that the training began with; it stands for the
             folder of ``init_from``, which may have moved or hold another run by now.
     """
-    settings = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(settings, dict)  # noqa: S101 - narrows the type of a mapping
-    given = {str(key): value for key, value in settings.items()}
-    given["instrument"] = dataset.fingerprint  # costs as they were found, not as they were given
-    if start_weights is not None:
-        given["init_from"] = start_weights
+    given = deciding(config, dataset.fingerprint, start_weights)
     named = given["data"]["split"]["name"]
     return Trial(
         config=config_hash(given),
@@ -31,6 +26,23 @@ def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: st
         split=split if named is None else f"{named}/{split}",
         seed=int(given["seed"]),
     )
+
+
+def deciding(config: DictConfig, market: str, start_weights: str | None) -> dict[str, Any]:
+    """Return settings as the hash of a trial reads them.
+
+    Args:
+        config: the whole configuration.
+        market: fingerprint of bars and instrument: costs as they were found, not as given.
+        start_weights: content of the checkpoint that the training began with.
+    """
+    settings = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(settings, dict)  # noqa: S101 - narrows the type of a mapping
+    given = {str(key): value for key, value in settings.items()}
+    given["instrument"] = market
+    if start_weights is not None:
+        given["init_from"] = start_weights
+    return given
 
 
 def facts_of(agent: str, dataset: Dataset) -> dict[str, Any]:

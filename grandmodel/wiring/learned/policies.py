@@ -1,0 +1,110 @@
+"""Rivals that are trained as the run was: begun once, gone on with, and read ever after."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from grandmodel.evaluation.execution import JudgeRule
+from grandmodel.evaluation.judge import Judge
+from grandmodel.evaluation.track import Market, Track
+from grandmodel.learning import checkpoint
+from grandmodel.wiring.compose import typed
+from grandmodel.wiring.exit import InterruptedRunError
+from grandmodel.wiring.kept_console import KeptConsole
+from grandmodel.wiring.market import Stage
+from grandmodel.wiring.occasion import Occasion
+from grandmodel.wiring.run_folder import RunFolder, existing_run, fresh_folder
+from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.system import build_system, load_team
+
+Train = Callable[..., float]  # run_training: settings, folder, overrides, console, resume
+
+
+def trained_rival(
+    path: Path, name: str, settings: DictConfig, train: Train, console: Console
+) -> RunFolder:
+    """Return the finished run of a rival; it is trained, or gone on with, where it is not there.
+
+    Raises:
+        UserError: another process is training it.
+        InterruptedRunError: Ctrl-C; the last checkpoint is written.
+    """
+    folder = RunFolder(path)
+    if (path / "metrics.json").exists():
+        console.print(f"learned baseline {name}: read from {path}", markup=False)
+        return folder
+    threads = torch.get_num_threads()
+    kept = KeptConsole(soft_wrap=True, highlight=False, quiet=console.quiet)
+    try:
+        _train(folder, name, settings, train, kept)
+    except InterruptedRunError as interruption:
+        raise InterruptedRunError(
+            f"interrupted while the learned baseline {name} was trained; the same command, or "
+            "resume= of a run that was being judged, goes on where it stopped"
+        ) from interruption
+    finally:
+        torch.set_num_threads(threads)
+    return folder
+
+
+def _train(
+    folder: RunFolder, name: str, settings: DictConfig, train: Train, console: KeptConsole
+) -> None:
+    steps = f"{settings.total_steps:,} steps, as many as the run had"
+    if (folder.path / "config.yaml").exists():
+        stored = existing_run(str(folder.path))[1]
+        closed = OmegaConf.merge(OmegaConf.structured(TrainConfig), stored)
+        with folder.held(), console.kept(folder.log):
+            console.print(f"learned baseline {name}: going on, {steps}")
+            train(closed, folder, [], console, resume=True)
+        return
+    if folder.path.exists():
+        with folder.held():
+            folder.discard_if_unused()
+    with fresh_folder(folder.path), console.kept(folder.log):
+        console.print(f"learned baseline {name}: {steps}")
+        train(settings, folder, [], console, resume=False)
+
+
+def rival_track(
+    folder: RunFolder, settings: DictConfig, stage: Stage, occasion: Occasion, judged: TrainConfig
+) -> tuple[Track, dict[str, float]]:
+    """Return the account of a trained rival where the run is judged, and how it was set.
+
+    Args:
+        folder: its run.
+        settings: its own: agent, network and how it executes.
+        stage: the judged bars.
+        occasion: where they are judged.
+        judged: settings of the judgement: money, orders and costs.
+    """
+    config = typed(settings, TrainConfig)
+    device = stage.tape.close.device
+    team = build_system(config).to(device)
+    state = checkpoint.load(folder.best_checkpoint, device)
+    load_team(team, state["state_dict"], str(folder.best_checkpoint))
+    row = state["validations"][-1]
+    judge = Judge(
+        stage.tape,
+        occasion.segments,
+        judged.env,
+        (JudgeRule(config.agent.execute, float(row["gate"])),),
+        sd_floor=float(folder.read_run_json()["sd_floor"]),
+        detail=False,
+        block=judged.evaluation.block,
+    )
+    told = {
+        "gate": float(row["gate"]),
+        "env_steps": int(state["env_steps"]),
+        "sharpe_where_tuned": float(row["score"]),
+    }
+    return judge(team).track(0, Market.of(stage.tape)), told
+
+
+def policy_holding(subject_folder: RunFolder) -> tuple[float | None, float | None]:
+    """Return exposure and turnover of a run on its validation bars, under its own rule."""
+    row = checkpoint.load(subject_folder.best_checkpoint)["validations"][-1]
+    return row.get("exposure"), row.get("turnover")

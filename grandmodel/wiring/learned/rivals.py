@@ -1,0 +1,156 @@
+"""All learned rivals of a run where it is judged, and the trials that they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from grandmodel.evaluation import supervised
+from grandmodel.evaluation.ledger import Ledger
+from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.statistics import Difference
+from grandmodel.evaluation.track import Track
+from grandmodel.wiring.compose import typed
+from grandmodel.wiring.learned.policies import Train, policy_holding, rival_track, trained_rival
+from grandmodel.wiring.learned.settings import Origin, rival_settings
+from grandmodel.wiring.market import Stage, build_stage
+from grandmodel.wiring.occasion import Occasion, Subject
+from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.system import read_columns, with_needed_features
+from grandmodel.wiring.trial import facts_of, trial_of
+
+SUPERVISED = "supervised"
+
+
+@dataclass(frozen=True)
+class LearnedRival:
+    """A rival's account on the judged bars, how it was set, and what makes it a trial."""
+
+    name: str
+    track: Track
+    setting: Mapping[str, Any]
+    settings: DictConfig
+    folder: Path
+
+
+def find_learned(
+    config: TrainConfig,
+    stage: Stage,
+    subject: Subject,
+    occasion: Occasion,
+    origin: Origin,
+    train: Train,
+    console: Console,
+) -> tuple[LearnedRival, ...]:
+    """Train, or read, every learned rival of a run and trade it on the judged bars.
+
+    Args:
+        config: settings of the judgement; `evaluation.learned=false` finds none.
+        stage: the judged bars.
+        subject: the team; what its critic sees of the market is what the classifier sees.
+        occasion: where the team is judged.
+        origin: the run and the settings that it was trained with.
+        train: runs one training from its settings.
+        console: progress is told there.
+    """
+    if not config.evaluation.learned:
+        return ()
+    home = origin.home(config.paths.output)
+    found = [_supervised(config, stage, subject, occasion, origin, home, console)]
+    for name, settings in rival_settings(origin, config.paths).items():
+        folder = trained_rival(home / name, name, settings, train, console)
+        track, setting = rival_track(folder, settings, stage, occasion, config)
+        found.append(LearnedRival(name, track, setting, settings, folder.path))
+    return tuple(found)
+
+
+def _supervised(
+    config: TrainConfig,
+    stage: Stage,
+    subject: Subject,
+    occasion: Occasion,
+    origin: Origin,
+    home: Path,
+    console: Console,
+) -> LearnedRival:
+    union, folder = subject.team.critic.spec, home / SUPERVISED
+    settings = origin.afresh(config.paths)
+    own = with_needed_features(typed(settings, TrainConfig))
+    horizon = supervised.holding_bars(*policy_holding(origin.folder), own.env.max_hold_bars)
+    found = supervised.load_supervised(folder)
+    if found is None or found.horizon_bars != horizon:
+        said = f"learned baseline {SUPERVISED}: fitting labels of {horizon} bars"
+        console.print(said)
+        with console.status(said):
+            found = _fit(own, subject, horizon)
+        supervised.save_supervised(found, folder)
+    else:
+        console.print(f"learned baseline {SUPERVISED}: read from {folder}", markup=False)
+    track = supervised.run_supervised(
+        found, stage.tape, union, occasion.segments, config.env, sd_floor=subject.sd_floor
+    )
+    plain = OmegaConf.to_container(settings, resolve=True)
+    assert isinstance(plain, dict)  # noqa: S101 - narrows the type of a mapping
+    as_trial = OmegaConf.create({**plain, SUPERVISED: {"horizon_bars": horizon}})
+    return LearnedRival(SUPERVISED, track, found.setting(), as_trial, folder)
+
+
+def _fit(own: TrainConfig, subject: Subject, horizon: int) -> supervised.Supervised:
+    """Fit on the bars that the run was trained on, with its costs."""
+    stage = build_stage(
+        own,
+        max_hold_bars=own.env.max_hold_bars,
+        episode_bars=own.env.episode_bars,
+        columns=read_columns(own),
+    )
+    count = own.evaluation.segments_for(stage.dataset.synthetic)
+    return supervised.fit_supervised(
+        stage.tape,
+        subject.team.critic.spec,
+        stage.segments("train", 1),
+        stage.segments("validation", count),
+        own.env,
+        horizon_bars=horizon,
+        minimum_round_trips=own.evaluation.minimum_round_trips,
+        seed=own.seed,
+        sd_floor=subject.sd_floor,
+    )
+
+
+def beaten(differences: Mapping[str, Difference], names: Sequence[str]) -> dict[str, bool | None]:
+    """Return `beats_<name>`: whether the interval of the difference lies above 0, or below it.
+
+    None where it holds 0 or is not known: these bars cannot tell.
+    """
+    found: dict[str, bool | None] = {}
+    for name in names:
+        low, high = differences[name].low, differences[name].high
+        found[f"beats_{name}"] = True if low > 0.0 else (False if high < 0.0 else None)
+    return found
+
+
+def list_rivals(
+    ledger: Ledger,
+    rivals: Sequence[LearnedRival],
+    measured: Mapping[str, Measured],
+    stage: Stage,
+    occasion: Occasion,
+) -> None:
+    """Append a line for each rival: who looks at five results has looked at five trials.
+
+    They are seen with the run's own result, which counts the opening of a sealed split.
+    """
+    for rival in rivals:
+        sessions = measured[rival.name].sessions
+        ledger.append(
+            occasion.kind,
+            trial_of(rival.settings, stage.dataset, occasion.split, None),
+            sessions.net,
+            close_time_ns=sessions.close_time_ns,
+            run=str(rival.folder),
+            **facts_of(rival.name, stage.dataset),
+            sharpe=measured[rival.name].scalars["sharpe"],
+        )
