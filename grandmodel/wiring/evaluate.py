@@ -15,6 +15,8 @@ from grandmodel.wiring.compose import typed
 from grandmodel.wiring.controls import SWEEP_OPTIONS, sweep_of
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
+from grandmodel.wiring.learned.rivals import find_learned
+from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
 from grandmodel.wiring.occasion import Occasion, own_split
 from grandmodel.wiring.quality import save_quality, show_quality
@@ -24,7 +26,7 @@ from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
 from grandmodel.wiring.same import require_same_bars, told_changes
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
-from grandmodel.wiring.train import load_subject, say_where_it_never_trades
+from grandmodel.wiring.train import load_subject, run_training, say_where_it_never_trades
 from grandmodel.wiring.unseen import BACKTEST_REMEDY, seen_by_run
 
 EVALUATE_OPTIONS: dict[str, object] = {
@@ -150,7 +152,9 @@ def _judge(
         team = build_system(config).to(device)
         subject = load_subject(team, source, float(facts["sd_floor"]))
         subject = replace(subject, gate=gate_of(config, subject.gate))
-        judging = Judging(config, stage, subject, occasion)
+        origin = Origin.of(source)
+        learned = find_learned(config, stage, subject, occasion, origin, run_training, console)
+        judging = Judging(config, stage, subject, occasion, learned)
         folder.write_run_json(
             judged_run=str(source.path),
             seed=config.seed,

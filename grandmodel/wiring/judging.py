@@ -38,6 +38,7 @@ from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.controls import Controls, find_controls
+from grandmodel.wiring.learned.rivals import LearnedRival, beaten, list_rivals
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.reporting import report_data
@@ -58,9 +59,15 @@ class Judging:
     """One judgement: the account, its rivals, the verdict, and the files that tell them."""
 
     def __init__(
-        self, config: TrainConfig, stage: Stage, subject: Subject, occasion: Occasion
+        self,
+        config: TrainConfig,
+        stage: Stage,
+        subject: Subject,
+        occasion: Occasion,
+        learned: Sequence[LearnedRival] = (),
     ) -> None:
         self.config, self.stage, self.subject, self.occasion = config, stage, subject, occasion
+        self.learned = tuple(learned)
         self.market = Market.of(stage.tape)
         self.judgement, self.row, self.beside_rows = self._judge()
         self.beside = {
@@ -82,7 +89,7 @@ class Judging:
 
     def _find_rivals(self) -> Rivals:
         found = (self.config, self.stage, self.subject, self.occasion, self.measured)
-        return find_rivals(*found, self._measure)
+        return find_rivals(*found, self._measure, self.learned)
 
     def _find_controls(self) -> Controls:
         rerun = Rerun(self.config, self.stage, self.subject, self.occasion)
@@ -142,6 +149,7 @@ class Judging:
         )
         record |= scorecard(self._scored(), **self._draws)
         record["trader"] = trader(self._traded(), **self._draws)
+        record |= beaten(differences, [rival.name for rival in self.learned])
         record["kpis"] = kpi_rows(record)
         record["controls"] = self.controls.record
         return tidy(record)
@@ -259,6 +267,7 @@ class Judging:
         trial = self._trial(config)
         sessions = self.measured.sessions
         ledger = Ledger(Path(self.config.paths.ledger))
+        list_rivals(ledger, self.learned, self.rivals.baselines, self.stage, self.occasion)
         self._judge_among_trials(ledger, trial)
         ledger.append(
             self.occasion.kind,

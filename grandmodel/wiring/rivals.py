@@ -1,6 +1,6 @@
 """What a team is compared with: baselines on any bars, references on planted ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from grandmodel.evaluation.metrics import Measured
 from grandmodel.evaluation.references import Reference, compute_references, optimum
 from grandmodel.evaluation.track import Track
 from grandmodel.evaluation.vol_target import vol_target
+from grandmodel.wiring.learned.rivals import LearnedRival
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject
 from grandmodel.wiring.schema import TrainConfig
@@ -32,6 +33,7 @@ def find_rivals(
     occasion: Occasion,
     own: Measured,
     measure: Callable[[Track], Measured],
+    learned: Sequence[LearnedRival] = (),
 ) -> Rivals:
     """Trade every baseline and reference on the bars that the team was judged on.
 
@@ -42,6 +44,7 @@ def find_rivals(
         occasion: where it was judged.
         own: what it did; random trades take its habits.
         measure: from an account to its figures.
+        learned: rivals that were trained, with their accounts there.
     """
     tape, env, segments = stage.tape, config.env, occasion.segments
     floor = subject.sd_floor
@@ -69,6 +72,8 @@ def find_rivals(
         measured["random"] = measure(drawn.median)
         random_p = drawn.p_value
         settings["random"] = {"draws": len(drawn.sharpe), "p_value": random_p}
+    measured |= {rival.name: measure(rival.track) for rival in learned}
+    settings |= {rival.name: rival.setting for rival in learned}
     return Rivals(measured, settings, random_p, _references(config, stage, subject, occasion))
 
 

@@ -24,6 +24,8 @@ from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.leaks import sample_audit
+from grandmodel.wiring.learned.rivals import find_learned
+from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, log_report
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Subject, build_validator, own_split
@@ -112,7 +114,7 @@ def _tell(
         console.print(terminal_training(result.told))
     console.print("judging, beside baselines and references")
     try:
-        judging = _judge(training, folder, result)
+        judging = _judge(training, Origin(folder, raw), result, console)
         shown = judging.write(folder.path, raw, folder.read_overrides())
     except KeyboardInterrupt as interruption:
         raise InterruptedRunError(
@@ -239,8 +241,8 @@ def _validate_every(config: TrainConfig, rollout: int) -> int:
     return given if given is not None else max(rollout, config.total_steps // VALIDATIONS)
 
 
-def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
-    config, stage = training.config, training.stage
+def _judge(training: Training, origin: Origin, result: FitResult, console: Console) -> Judging:
+    config, stage, folder = training.config, training.stage, origin.folder
     require(
         result.best is not None and result.best_row is not None,
         "no validation happened; lower evaluation.every_steps below total_steps",
@@ -254,9 +256,10 @@ def _judge(training: Training, folder: RunFolder, result: FitResult) -> Judging:
     )
     synthetic = stage.dataset.synthetic
     split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
-    occasion = own_split("train", config, stage, split)
     seen = tuple(folder.read_run_json().get("seen", {}).get(split, ()))
-    return Judging(config, stage, subject, occasion.seen_before(seen))
+    occasion = own_split("train", config, stage, split).seen_before(seen)
+    learned = find_learned(config, stage, subject, occasion, origin, run_training, console)
+    return Judging(config, stage, subject, occasion, learned)
 
 
 def say_where_it_never_trades(subject: Subject, console: Console) -> None:

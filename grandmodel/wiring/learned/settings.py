@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import ObservationSpec
 from grandmodel.evaluation.ledger import config_hash
+from grandmodel.systems.config import MemberConfig
 from grandmodel.systems.critic import union_spec
 from grandmodel.systems.team import member_spec
 from grandmodel.wiring.compose import typed
@@ -103,11 +104,9 @@ def single_agent(config: TrainConfig) -> dict[str, Any]:
     leak = config.data.leak
     changes: dict[str, Any] = {
         "agent.members": {
-            SINGLE: {
-                "inputs": list(union.window),
-                "window_bars": union.window_bars,
-                "initial_weight": 1.0,
-            }
+            SINGLE: MemberConfig(
+                inputs=list(union.window), window_bars=union.window_bars, initial_weight=1.0
+            )
         },
         "agent.context": list(union.context),
         "agent.active": None,
