@@ -22,7 +22,9 @@ def windows(tape, starts: np.ndarray, bars: int) -> dict[str, np.ndarray]:
     return {name: getattr(tape, name).numpy()[rows] for name in ("open", "high", "low", "close")}
 
 
-def vectorbt_rate(tape, starts: np.ndarray, targets: np.ndarray, rounds: int) -> float:
+def vectorbt_rate(
+    tape, starts: np.ndarray, targets: np.ndarray, rounds: int, *, brackets: bool = True
+) -> float:
     """Steps per second of `Portfolio.from_signals`, targets int64 [bar, account]."""
     import vectorbt as vbt
 
@@ -49,8 +51,8 @@ def vectorbt_rate(tape, starts: np.ndarray, targets: np.ndarray, rounds: int) ->
             size=1.0,
             size_type="percent",
             upon_opposite_entry="close",  # reversing by percent is not supported
-            sl_stop=STOP,
-            tp_stop=TARGET,
+            sl_stop=STOP if brackets else None,
+            tp_stop=TARGET if brackets else None,
             fees=FEE,
             init_cash=CASH,
             freq="30min",
@@ -59,7 +61,9 @@ def vectorbt_rate(tape, starts: np.ndarray, targets: np.ndarray, rounds: int) ->
     return best
 
 
-def backtesting_rate(tape, start: int, targets: np.ndarray, rounds: int) -> float:
+def backtesting_rate(
+    tape, start: int, targets: np.ndarray, rounds: int, *, brackets: bool = True
+) -> float:
     """Steps per second of a backtesting.py strategy, targets int64 [bar]."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # it would draw a bar of its progress
     from backtesting import Backtest, Strategy
@@ -85,7 +89,8 @@ def backtesting_rate(tape, start: int, targets: np.ndarray, rounds: int) -> floa
                 self.position.close()
             if target:
                 send = self.buy if target > 0 else self.sell
-                send(sl=price * (1 - STOP * target), tp=price * (1 + TARGET * target), size=0.9)
+                stop, profit = price * (1 - STOP * target), price * (1 + TARGET * target)
+                send(size=0.9, **({"sl": stop, "tp": profit} if brackets else {}))
 
     best = 0.0
     with warnings.catch_warnings():

@@ -98,13 +98,18 @@ def rival_track(
     )
     told = {
         "gate": float(row["gate"]),
-        "env_steps": int(state["env_steps"]),
+        "env_steps": whole_steps(config),
         "sharpe_where_tuned": float(row["score"]),
     }
     return judge(team).track(0, Market.of(stage.tape)), told
 
 
-def policy_holding(subject_folder: RunFolder) -> tuple[float | None, float | None]:
+def whole_steps(config: TrainConfig) -> int:
+    """Return the environment steps of a training: whole rollouts."""
+    return config.algorithm.whole_rollouts(config.total_steps)
+
+
+def policy_holding(folder: RunFolder) -> tuple[float | None, float | None]:
     """Return exposure and turnover of a run on its validation bars, under its own rule."""
-    row = checkpoint.load(subject_folder.best_checkpoint)["validations"][-1]
+    row = checkpoint.load(folder.best_checkpoint)["validations"][-1]
     return row.get("exposure"), row.get("turnover")

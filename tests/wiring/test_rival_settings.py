@@ -1,0 +1,108 @@
+"""What the learned rivals of a run are: the same budget, another way to learn."""
+
+import json
+
+import pytest
+from omegaconf import OmegaConf
+
+from grandmodel.systems.critic import NoCritic, OwnCritics
+from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.learned.settings import Origin, rival_settings
+from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.sections import PathsConfig
+from grandmodel.wiring.system import build_system
+from grandmodel.wiring.trial import deciding
+
+NAMES = {"single_agent_ppo", "independent_ppo", "ensemble_without_critic"}
+PATHS = PathsConfig(output="elsewhere")
+BUDGET = ("total_steps", "seed", "algorithm.environments", "algorithm.epochs", "env")
+
+
+def origin_of(tmp_path, *overrides, facts=None):
+    folder = RunFolder(tmp_path)
+    facts = {"data_fingerprint": "d", "bars_fingerprint": "b" * 32} | (facts or {})
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    return Origin(folder, compose("train", overrides))
+
+
+@pytest.mark.parametrize("agent", ["strategic", "tactical"])
+def test_every_rival_can_be_built_and_has_the_budget_of_the_run(tmp_path, agent):
+    origin = origin_of(tmp_path, f"agent={agent}", "logger=tensorboard", "evaluation.learned=true")
+    found = rival_settings(origin, PATHS)
+    assert set(found) == NAMES
+    for settings in found.values():
+        config = typed(settings, TrainConfig)
+        assert config.paths == PATHS
+        assert config.logger.kind == "none"
+        assert not config.evaluation.learned
+        assert config.evaluation.gates == typed(origin.settings, TrainConfig).evaluation.gates
+        for key in BUDGET:
+            assert OmegaConf.select(settings, key) == OmegaConf.select(origin.settings, key)
+    teams = {name: build_system(typed(settings, TrainConfig)) for name, settings in found.items()}
+    own = build_system(typed(origin.settings, TrainConfig))
+    assert isinstance(teams["independent_ppo"].critic, OwnCritics)
+    assert isinstance(teams["ensemble_without_critic"].critic, NoCritic)
+    assert teams["ensemble_without_critic"].specs == own.specs
+    single = teams["single_agent_ppo"]
+    assert single.n_agents == 1
+    assert not single.roles
+    seen, union = single.specs[0], own.critic.spec
+    assert (seen.window, seen.window_bars) == (union.window, union.window_bars)
+    assert (seen.context, seen.account) == (union.context, union.account)
+
+
+def test_the_single_agent_is_the_one_that_the_project_ships(tmp_path):
+    config = typed(
+        rival_settings(origin_of(tmp_path), PATHS)["single_agent_ppo"], TrainConfig
+    ).agent
+    shipped = typed(compose("train", ["agent=strategic_single"]), TrainConfig).agent
+    assert config.members["single"].inputs == shipped.members["single"].inputs
+    assert config.pool_every == shipped.pool_every == 0
+    assert config.ensemble_learn == shipped.ensemble_learn == "fixed"
+
+
+def test_what_one_agent_saw_of_the_future_the_single_one_sees(tmp_path):
+    origin = origin_of(tmp_path, "data=leaked_one")
+    settings = rival_settings(origin, PATHS)["single_agent_ppo"]
+    assert build_system(typed(settings, TrainConfig)).specs[0].context[-1] == "leak"
+
+
+def test_rewards_of_single_members_go_where_no_member_can_have_them(tmp_path):
+    given = "reward.members.fvg.gap_entry=0.1"
+    origin = origin_of(tmp_path, "agent=tactical", "reward=text", given)
+    left = {name: dict(s.reward.members) for name, s in rival_settings(origin, PATHS).items()}
+    assert not left["single_agent_ppo"]
+    assert not left["independent_ppo"]
+    assert left["ensemble_without_critic"]["fvg"]["gap_entry"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "absent"),
+    [
+        (["agent=strategic_single"], {"single_agent_ppo", "independent_ppo"}),
+        (["algorithm.critic_sees=own"], {"independent_ppo"}),
+        (["algorithm.critic_sees=none"], {"ensemble_without_critic"}),
+        (["agent.active=[mlmi]"], {"single_agent_ppo", "independent_ppo"}),
+    ],
+)
+def test_a_run_is_no_rival_of_itself(tmp_path, overrides, absent):
+    assert set(rival_settings(origin_of(tmp_path, *overrides), PATHS)) == NAMES - absent
+
+
+def test_rivals_are_kept_by_what_makes_them(tmp_path):
+    home = origin_of(tmp_path).home("outputs")
+    assert home.parts[:2] == ("outputs", "learned")
+    same = ["logger=none", "evaluation.learned=true", "paths.output=x", "trainer.threads=1"]
+    assert origin_of(tmp_path, *same).home("outputs") == home
+    for overrides in (["seed=1"], ["total_steps=5"]):
+        assert origin_of(tmp_path, *overrides).home("outputs") != home
+    for key in ("bars_fingerprint", "data_fingerprint", "start_weights"):
+        assert origin_of(tmp_path, facts={key: "c"}).home("outputs") != home
+
+
+def test_the_hash_of_a_trial_reads_what_the_folder_is_named_by():
+    settings = compose("train", [])
+    given = deciding(settings, "market", "weights")
+    assert (given["instrument"], given["init_from"]) == ("market", "weights")
+    assert deciding(settings, "market", None)["init_from"] is None
