@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -36,7 +35,6 @@ def trained_rival(
     if (path / "metrics.json").exists():
         console.print(f"learned baseline {name}: read from {path}", markup=False)
         return folder
-    threads = torch.get_num_threads()
     kept = KeptConsole(soft_wrap=True, highlight=False, quiet=console.quiet)
     try:
         _train(folder, name, settings, train, kept)
@@ -45,8 +43,6 @@ def trained_rival(
             f"interrupted while the learned baseline {name} was trained; the same command, or "
             "resume= of a run that was being judged, goes on where it stopped"
         ) from interruption
-    finally:
-        torch.set_num_threads(threads)
     return folder
 
 

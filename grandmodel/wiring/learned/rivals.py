@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -58,12 +59,13 @@ def find_learned(
     """
     if not config.evaluation.learned:
         return ()
-    home = origin.home(config.paths.output)
+    home, threads = origin.home(config.paths.output), torch.get_num_threads()
     found = [_supervised(config, stage, subject, occasion, origin, home, console)]
     for name, settings in rival_settings(origin, config.paths).items():
         folder = trained_rival(home / name, name, settings, train, console)
         track, setting = rival_track(folder, settings, stage, occasion, config)
         found.append(LearnedRival(name, track, setting, settings, folder.path))
+    torch.set_num_threads(threads)  # trainings and compiled loops change it
     return tuple(found)
 
 

@@ -28,6 +28,8 @@ AFRESH: dict[str, Any] = {  # a rival is judged for its own record, and makes no
     "evaluation.learned": False,
     "evaluation.report": False,
     "evaluation.references": False,
+    "evaluation.surrogates": 0,
+    "evaluation.label_shifts": 0,
     "logger.kind": "none",
     "init_from": None,
     "allow_overlap": False,
