@@ -141,19 +141,19 @@ class MarketEnv:
                 allowed,
                 sound_sizes(orders.size),
                 None if orders.limit is None else orders.limit * unit,
-                _directed(orders.stop, allowed, unit, -torch.inf),
-                _directed(orders.take_profit, allowed, unit, torch.inf),
+                directed(orders.stop, allowed, unit, -torch.inf),
+                directed(orders.take_profit, allowed, unit, torch.inf),
             )
         rows = self._rows
         close, stop, target = rows.close_before, rows.stop_distance, rows.target_distance
         if close is None or self._table.execution.plain:
             return Wanted(allowed)
-        directed = allowed * close
+        sided = allowed * close
         return Wanted(
             allowed,
             limit=close if self.config.entry == "limit" else None,
-            stop=None if stop is None else directed - stop,
-            take_profit=None if target is None else directed + target,
+            stop=None if stop is None else sided - stop,
+            take_profit=None if target is None else sided + target,
         )
 
     def _take_orders(self) -> None:
@@ -254,7 +254,7 @@ class MarketEnv:
         return observe(self.config, self.bar, state, close, atr14)
 
 
-def _directed(price: Tensor | None, side: Tensor, unit: float, none: float) -> Tensor | None:
+def directed(price: Tensor | None, side: Tensor, unit: float, none: float) -> Tensor | None:
     """Return prices x multiplier x side, `none` where they are nan."""
     if price is None:
         return None

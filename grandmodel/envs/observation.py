@@ -15,6 +15,7 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.state import AccountState
 from grandmodel.features.tape import Tape
 
+# also compiled by numba, in evaluation.drive
 HELD_UNIT_BARS = 48.0
 HELD_LIMIT = 4.0
 DRAWDOWN_GAIN = 20.0

@@ -50,7 +50,10 @@ def limited(  # pragma: no cover - compiled
 def fill(  # pragma: no cover - compiled
     n, target, cash, quantity, position, base, prices, sizing, refused, cost_scale
 ):
-    """Trade to `target` at the open of row n; return target, cash, quantity, cost and outcome."""
+    """Trade to `target` at the open of row n.
+
+    Returns target, cash, quantity, the cost at scale 1 and the outcome.
+    """
     multiplier, contracts, initial_margin, _ = sizing
     if target == position:
         return target, cash, quantity, 0.0, OUTCOME_NONE
@@ -68,14 +71,17 @@ def fill(  # pragma: no cover - compiled
         target = 0
     wanted = target * unit
     traded = wanted - quantity
-    cost = abs(traded) * prices.taker[n] * cost_scale
-    cash -= multiplier * traded * price + cost
+    cost = abs(traded) * prices.taker[n]
+    cash -= multiplier * traded * price + cost * cost_scale
     return target, cash, wanted, cost, outcome
 
 
 @njit(cache=True)
 def liquidate(n, cash, quantity, prices, sizing, cost_scale):  # pragma: no cover - compiled
-    """Close at the worse of trigger and open what the margin no longer carries at the extreme."""
+    """Close at the worse of trigger and open what the margin no longer carries at the extreme.
+
+    Returns why it ended, cash, quantity and the cost at scale 1.
+    """
     multiplier, _, _, margin = sizing
     long = quantity > 0.0
     extreme = prices.low[n] if long else prices.high[n]
@@ -85,8 +91,18 @@ def liquidate(n, cash, quantity, prices, sizing, cost_scale):  # pragma: no cove
     keep = 1.0 - margin if long else 1.0 + margin
     trigger = -cash / (quantity * multiplier * keep)
     worse = min(trigger, prices.open[n]) if long else max(trigger, prices.open[n])
-    cost = abs(quantity) * prices.forced[n] * cost_scale
-    return LIQUIDATED, cash + quantity * worse * multiplier - cost, 0.0, cost
+    cost = abs(quantity) * prices.forced[n]
+    return LIQUIDATED, cash + quantity * worse * multiplier - cost * cost_scale, 0.0, cost
+
+
+@njit(cache=True)
+def wanted(t, target, prices, rules):  # pragma: no cover - compiled
+    """Return the order for a position as the settings send it: size, limit, stop and target."""
+    close = prices.close[t]
+    limit = close if rules.limits else np.nan
+    stop = target * close - prices.stop_distance[t] if rules.stops else -np.inf
+    take = target * close + prices.target_distance[t] if rules.targets else np.inf
+    return target, 1.0, limit, stop, take
 
 
 @njit(cache=True)
@@ -138,10 +154,11 @@ def walk(  # pragma: no cover - compiled
                         t + 1, cash, quantity, prices, sizing, cost_scale
                     )
                     cost += more
+                cost *= cost_scale
             else:
                 account, told = trade(
                     t + 1,
-                    target,
+                    wanted(t, target, prices, rules),
                     (cash, quantity, position, base, stop, take),
                     prices,
                     sizing,

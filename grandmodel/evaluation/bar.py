@@ -83,32 +83,30 @@ def taking_cost(n, units, per_unit, prices, multiplier, rules):  # pragma: no co
         return units * per_unit
     volume = prices.volume[n]
     share = min(units / volume, 1.0) if volume > 0.0 else 1.0
-    return units * (per_unit + rules.impact * share * share * prices.open[n] * multiplier)
+    return units * (per_unit + rules.impact * (share * share) * (prices.open[n] * multiplier))
 
 
 @njit(cache=True)
 def enter(  # pragma: no cover - compiled
-    n, target, equity, base, prices, sizing, rules, closed
+    n, wanted, equity, base, prices, sizing, rules, closed
 ):
     """Return outcome, units, price, whether it rested, and cost of an entry in row n.
 
     equity: at the open, before the old position is closed.
     """
     multiplier, contracts, initial_margin, _ = sizing
+    target, size, limit, _, _ = wanted
     opened = prices.leave[n]
-    price, rests = opened, False
-    if rules.limits:
-        limit = prices.close[n - 1]
-        rests = target * (limit - opened) < prices.half_spread[n] - rules.near
-        price = limit if rests else opened
+    rests = target * (limit - opened) < prices.half_spread[n] - rules.near  # nan: market
+    price = limit if rests else opened
     units = contracts
     if contracts <= 0.0:
         scale = prices.exposure[n - 1] if len(prices.exposure) > 0 else 1.0
         units = base * scale / (price * multiplier)
-    units = whole_lots(units, rules)
+    units = whole_lots(units * size, rules)
     if closed:
         return OUTCOME_CLOSED, 0.0, price, False, 0.0
-    if rules.lot > 0.0 and units <= 0.0:
+    if units <= 0.0:
         return OUTCOME_BELOW_LOT, 0.0, price, False, 0.0
     if rules.impact >= 0.0 and prices.volume[n] <= 0.0:
         return OUTCOME_NO_VOLUME, 0.0, price, False, 0.0
@@ -207,52 +205,53 @@ def close_inside(  # pragma: no cover - compiled
 
 @njit(cache=True)
 def trade(  # pragma: no cover - compiled
-    n, target, account, prices, sizing, rules, closed, cost_scale
+    n, wanted, account, prices, sizing, rules, closed, cost_scale
 ):
     """Carry, the exit leg, the entry leg of row n, then what happens inside it.
+
+    wanted: target, size (a factor on the unit), limit (nan: market), stop and take profit x side.
+    The sums run in the order of `envs.simulator`, so that not even the last bit differs from it.
 
     Returns the account (cash, quantity, position over the bar, stop, target), and what is told of
     the row: units over the bar, cost, cost of the old position, entry price, outcome, ended.
     """
     cash, quantity, position, base, stop, take = account
-    opened = prices.leave[n]
-    left_cost, cost, entry_price = 0.0, 0.0, opened
-    outcome, rested, entered = OUTCOME_NONE, False, False
+    target = wanted[0]
+    opened, multiplier = prices.leave[n], sizing[0]
+    carry, left_cost, entry_price, units = 0.0, 0.0, opened, 0.0
+    outcome, rested, entered, paid = OUTCOME_NONE, False, False, 0.0
     if rules.carries and quantity != 0.0:
-        per_unit = prices.carry_long[n] if quantity > 0.0 else prices.carry_short[n]
-        left_cost = abs(quantity) * per_unit * cost_scale
-        cash -= left_cost
+        carry = abs(quantity) * (prices.carry_long[n] if quantity > 0.0 else prices.carry_short[n])
+    leaving, bought = 0.0, 0.0
     if target != position:
-        equity = cash + quantity * opened * sizing[0]
-        leg = taking_cost(n, abs(quantity), prices.taker[n], prices, sizing[0], rules) * cost_scale
-        left_cost += leg
-        cash += quantity * opened * sizing[0] - leg
+        leaving = quantity
+        left_cost = taking_cost(n, abs(quantity), prices.taker[n], prices, multiplier, rules)
         quantity, position = 0.0, 0
         if target != 0:
+            equity = cash - carry * cost_scale + leaving * opened * multiplier
             outcome, units, entry_price, rested, paid = enter(
-                n, target, equity, base, prices, sizing, rules, closed
+                n, wanted, equity, base, prices, sizing, rules, closed
             )
             if units > 0.0:
-                cost = paid * cost_scale
-                quantity, position, entered = target * units, target, True
-                cash -= quantity * entry_price * sizing[0] + cost
-                known = target * prices.close[n - 1]
-                stop = known - prices.stop_distance[n - 1] if rules.stops else -np.inf
-                take = known + prices.target_distance[n - 1] if rules.targets else np.inf
+                bought = target * units
+                quantity, position, entered = bought, target, True
+                stop, take = wanted[3], wanted[4]
     elif target != 0:
-        change, paid = resized(n, target, quantity, base, prices, sizing, rules, closed)
-        cost = paid * cost_scale
-        cash -= change * opened * sizing[0] + cost
-        quantity += change
-    cost += left_cost
+        bought, paid = resized(n, target, quantity, base, prices, sizing, rules, closed)
+        quantity += bought
+    left_cost += carry
+    full_cost = left_cost + paid
+    gained = leaving * opened * multiplier - bought * entry_price * multiplier
+    cash = cash + gained - full_cost * cost_scale
     carried, ended = quantity, ENDED_NONE
     if quantity != 0.0:
-        ended, at, paid = close_inside(
+        ended, at, forced = close_inside(
             n, cash, quantity, entry_price, entered, rested, stop, take, prices, sizing, rules
         )
         if ended != ENDED_NONE:
-            cash += quantity * at * sizing[0] - paid * cost_scale
-            cost += paid * cost_scale
+            cash = cash + quantity * at * multiplier - forced * cost_scale
+            full_cost += forced
             quantity = 0.0
     account = (cash, quantity, position, stop, take)
-    return account, (carried, cost, left_cost, entry_price, outcome, ended)
+    told = (carried, full_cost * cost_scale, left_cost * cost_scale, entry_price, outcome, ended)
+    return account, told

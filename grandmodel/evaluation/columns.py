@@ -1,5 +1,7 @@
 """What judging keeps of every step: names, types, and which rule names what the market did."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,23 @@ DTYPES = {
     "proceed": torch.bool,
     "rule": torch.int8,
 }
+
+
+class Said(NamedTuple):
+    """What a team says of its decisions, and what they stand on, [step, account, ...] each."""
+
+    logits: Tensor
+    ensemble: Tensor
+    score: Tensor
+    target: Tensor
+    proceed: Tensor
+    rule: Tensor
+    position: Tensor  # at the decision
+    bars_held: Tensor
+    force_flat: Tensor | None
+    no_entry: Tensor | None
+
+
 OUTCOME_RULES = {
     Outcome.PARTIAL: Rule.PARTIAL,
     Outcome.MISSED: Rule.MISSED,

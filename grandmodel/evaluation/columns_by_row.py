@@ -39,26 +39,34 @@ def prices_of(
     env: EnvConfig,
     execution: Execution,
     sd_floor: float,
+    unit: float = 1.0,
 ) -> Prices:
-    """Return the columns that the rules read by row; what none of them reads is empty."""
+    """Return the columns that the rules read by row; what none of them reads is empty.
+
+    Args:
+        tape: the bars.
+        segments: stretches that are traded.
+        env: sizes and distances.
+        execution: the parts in use.
+        sd_floor: smallest trailing sd, read by size=vol_target.
+        unit: factor on all prices: 1, or the multiplier, where the account is told that it is 1.
+    """
     costs = unit_costs(tape, slippage=env.slippage)
     none = torch.empty(0, dtype=torch.float64)
     long, short = carry_costs(tape, costs.market) if execution.carries else (none, none)
     late = execution.late
-    atr = torch.where(tape.atr14 > 0.0, tape.atr14, torch.inf)
+    atr = torch.where(tape.atr14 > 0.0, tape.atr14 * unit, torch.inf)
     columns = (
-        tape.open,
-        tape.high,
-        tape.low,
-        tape.close,
+        tape.open * unit,
+        tape.high * unit,
+        tape.low * unit,
+        tape.close * unit,
         costs.market,
         costs.forced,
         costs.maker,
-        costs.half_spread / tape.instrument.multiplier,
+        costs.half_spread / (tape.instrument.multiplier / unit),
         torch.from_numpy(_exposure(tape, segments, env, sd_floor)),
-        tape.late_open if late else tape.open,
-        tape.late_high if late else none,
-        tape.late_low if late else none,
+        *(_late(tape, unit) if late else (tape.open * unit, none, none)),
         long,
         short,
         none if execution.impact is None else tape.volume,
@@ -66,6 +74,12 @@ def prices_of(
         none if env.target_atr is None else atr * env.target_atr,
     )
     return Prices(*(_array(values) for values in columns))
+
+
+def _late(tape: Tape, unit: float) -> tuple[Tensor, ...]:
+    """Return what is left of each bar after its first minute: open, high and low."""
+    columns = (tape.late_open, tape.late_high, tape.late_low)
+    return tuple(values * unit for values in columns if values is not None)
 
 
 def _array(values: Tensor | None) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Orders that are sent some decisions after they were decided.
+"""Orders that are sent some decisions after they were decided: of many accounts, or of one.
 
 Source: ``docs/definitions.md``, Costs and delay.
 """
@@ -50,3 +50,36 @@ class Delay:
                 continue
             sent = [torch.where(late, *pair) for pair in zip(self._past[lag], sent, strict=True)]
         return (torch.where(sent[0], sent[1], position), *sent[2:])
+
+
+class DelayInTime:
+    """:class:`Delay` of one account whose successive decisions come as a batch.
+
+    Args:
+        decisions: by how many its orders are held back.
+    """
+
+    def __init__(self, decisions: int) -> None:
+        self._decisions, self._taken = decisions, 0
+        self._past: tuple[Tensor, ...] = ()
+        self._joined: tuple[Tensor, ...] = ()
+
+    def __call__(
+        self, position: Int[Tensor, " step"], target: Int[Tensor, " step"], *details: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return what is sent at the steps; arguments as of :class:`Delay`, for steps."""
+        if not self._decisions:
+            return (target, *details)
+        own = (target != position, target, *details)
+        past = self._past or tuple(values.new_zeros(self._decisions) for values in own)
+        self._joined = tuple(torch.cat(pair) for pair in zip(past, own, strict=True))
+        steps = torch.arange(self._taken, self._taken + len(position))
+        late = steps >= self._decisions  # before that nothing had been decided
+        pairs = zip(self._joined, own, strict=True)
+        sent = [torch.where(late, held[: len(late)], now) for held, now in pairs]
+        return (torch.where(sent[0] & late, sent[1], position), *sent[2:])
+
+    def keep(self, steps: int) -> None:
+        """Count the first ``steps`` of the last batch as done; the next one follows them."""
+        self._taken += steps
+        self._past = tuple(values[steps : steps + self._decisions] for values in self._joined)

@@ -25,13 +25,9 @@ from grandmodel.evaluation.columns import (
     DETAIL_COLUMNS,
     DTYPES,
     LEG_COLUMNS,
-    account_columns,
-    named,
+    Said,
     settled,
-    stacked,
-    stacked_or_none,
 )
-from grandmodel.evaluation.deciders import decider
 from grandmodel.evaluation.execution import (
     ARGMAX,
     LITERAL,
@@ -39,11 +35,13 @@ from grandmodel.evaluation.execution import (
     gate_rules,
     group_rules,
 )
+from grandmodel.evaluation.ground import Standpoint
 from grandmodel.evaluation.judgement import Detail, Judgement
+from grandmodel.evaluation.lockstep import Lockstep
+from grandmodel.evaluation.one_by_one import MOST_ACCOUNTS, SingleAccounts
 from grandmodel.evaluation.track import Legs
 from grandmodel.features.tape import Tape
 from grandmodel.systems.blocks import BLOCK
-from grandmodel.systems.modifiers import Adjustment
 from grandmodel.systems.team import Team
 
 __all__ = ["ARGMAX", "LITERAL", "Judge", "JudgeRule", "gate_rules"]
@@ -103,14 +101,19 @@ class Judge:
         device = tape.close.device
         starts = SegmentStarts(self.segments, len(self.rules), device)
         self.steps = starts.steps
-        reward = cast("Reward", Unrewarded(sd_floor))
-        generator = torch_stream(0, "judge", device)
-        self._env = MarketEnv(tape, env, reward, starts=starts, generator=generator, device=device)
-        self._env.cost_scale = self._cost_scales(cost_scale)
         self._start = torch.tensor([s.start for s in self.segments], device=device)
         self._last = torch.tensor([s.stop - 1 for s in self.segments], device=device)
         self._groups = group_rules(self.rules, len(self.segments), device)
         self._views: dict[object, MarketView] = {}
+        self._standpoint: Standpoint | None = None
+        self._env: MarketEnv | None = None
+        if starts.n_envs <= MOST_ACCOUNTS and device.type == "cpu":
+            self._standpoint = Standpoint(tape, self.segments, env, sd_floor, cost_scale)
+        else:
+            reward = cast("Reward", Unrewarded(sd_floor))
+            draws = torch_stream(0, "judge", device)
+            self._env = MarketEnv(tape, env, reward, starts=starts, generator=draws, device=device)
+            self._env.cost_scale = self._cost_scales(cost_scale)
 
     def _cost_scales(self, factor: float) -> float | Tensor:
         """Return the factor on all costs: one number, or float64 [env] where rules differ."""
@@ -135,6 +138,15 @@ class Judge:
         team.train(was_training)
         return run.judgement()
 
+    def _accounts(self, team: Team) -> Lockstep | SingleAccounts:
+        """Return fresh accounts of ``team``."""
+        heads = team.heads()
+        if self._env is None:
+            assert self._standpoint is not None  # noqa: S101 - one of both was made
+            return SingleAccounts(self._standpoint, team, heads, self.rules)
+        segments = len(self.segments)
+        return Lockstep(self._env, team, heads, self._groups, segments, detail=self.detail)
+
     def _view(self, spec: object) -> MarketView:
         if spec not in self._views:
             self._views[spec] = MarketView(self.tape, spec)  # pyright: ignore[reportArgumentType]
@@ -146,63 +158,22 @@ class _Run:
 
     def __init__(self, judge: Judge, team: Team, views: list[MarketView]) -> None:
         self.judge, self.team, self.views = judge, team, views
-        self.heads = team.heads()
-        self.decide = decider(judge.tape, judge.config, team, judge._groups)
+        self.accounts = judge._accounts(team)
         self.copies, self.count = len(judge.rules), len(judge.segments)
-        self.envs = self.copies * self.count
         self.steps_at_once = max(LEAST_STEPS_AT_ONCE, ROWS_AT_ONCE // self.count)
-        self.observation = judge._env.reset()
         self.columns: dict[str, np.ndarray] = {}
 
     def stretch(self, first: int, last: int) -> None:
-        """Run the steps [first, last) of all segments in lockstep."""
-        judge, team, env = self.judge, self.team, self.judge._env
+        """Run the steps [first, last) of all segments."""
+        judge, team = self.judge, self.team
         ahead = torch.arange(first, last, device=judge._start.device)[:, None]
         rows = (judge._start + ahead).minimum(judge._last).flatten()
-        embeddings = self._by_step(team.blocked_embed_all(self.views, rows, judge.block))
+        embeddings = team.blocked_embed_all(self.views, rows, judge.block)
         adjustment = team.adjustment([view.modifiers(rows) for view in self.views])
-        adjustments = self._adjustments(adjustment, last - first)
-        accounts: list[tuple[Tensor, ...]] = []
-        said: list[tuple[Tensor, ...]] = []
-        edges: list[tuple[Tensor | None, Tensor | None]] = []
-        for embedding, adjust in zip(embeddings, adjustments, strict=True):
-            seen = self.observation
-            logits = team.logits_all(
-                self._copied(embedding), seen.account, adjust, heads=self.heads
-            )
-            decided = self.decide(logits, seen)
-            if judge.detail:
-                edges.append((env.force_flat, env.no_entry))
-                said.append((logits, *decided[1:], seen.position, seen.bars_held))
-            result = env.step(decided.orders)
-            self.observation = result.observation
-            accounts.append(account_columns(env, result))
-        columns = named(accounts)
-        if judge.detail:
-            columns |= self._told(columns, stacked(said), stacked_or_none(edges))
+        columns, said = self.accounts.stretch(embeddings, adjustment)
+        if judge.detail and said is not None:
+            columns |= self._told(columns, said)
         self._keep(first, last, columns)
-
-    def _by_step(self, values: Tensor) -> tuple[Tensor, ...]:
-        """Split rows [step x segment, ...] into steps, [segment, ...] each."""
-        return values.view(-1, self.count, *values.shape[1:]).unbind(0)
-
-    def _adjustments(
-        self, adjustment: Adjustment | None, steps: int
-    ) -> Sequence[Adjustment | None]:
-        """Return each step's adjustment of the logits, for all environments."""
-        if adjustment is None:
-            return [None] * steps
-        factors, offsets = self._by_step(adjustment.factor), self._by_step(adjustment.offset)
-        return [
-            Adjustment(self._copied(factor), self._copied(offset))
-            for factor, offset in zip(factors, offsets, strict=True)
-        ]
-
-    def _copied(self, values: Tensor) -> Tensor:
-        """Repeat what the segments see for every copy, [segment, ...] -> [env, ...]."""
-        if self.copies == 1:
-            return values
-        return values.expand(self.copies, *values.shape).reshape(self.envs, *values.shape[1:])
 
     def _keep(self, first: int, last: int, columns: dict[str, Tensor]) -> None:
         """Move the columns of a stretch into the result, [step, copy, segment, ...]."""
@@ -214,29 +185,27 @@ class _Run:
                 self.columns[name] = np.empty(shape, part.dtype)
             self.columns[name][first:last] = part
 
-    def _told(
-        self, account: dict[str, Tensor], said: list[Tensor], edges: list[Tensor | None]
-    ) -> dict[str, Tensor]:
+    def _told(self, account: dict[str, Tensor], said: Said) -> dict[str, Tensor]:
         """Each agent's probabilities, and what settled each action: limits, then the fill."""
-        logits, ensemble, score, target, proceed, rule, position, bars_held = said
+        edges = said.force_flat, said.no_entry
         force_flat, no_entry = (None if edge is None else edge.flatten() for edge in edges)
         _, limit = apply_limits(
-            target.flatten(),
-            position.flatten(),
-            bars_held.flatten(),
+            said.target.flatten(),
+            said.position.flatten(),
+            said.bars_held.flatten(),
             self.judge.config.max_hold_bars,
             force_flat,
             no_entry,
             self.judge.tape.instrument.long_only,
         )
-        limit = limit.view_as(rule)
-        rule = torch.where(limit != Rule.NONE, limit, rule)
+        limit = limit.view_as(said.rule)
+        rule = torch.where(limit != Rule.NONE, limit, said.rule)
         return {
-            "probabilities": torch.softmax(logits, dim=-1),
-            "ensemble": ensemble,
-            "score": score,
-            "target": target,
-            "proceed": proceed,
+            "probabilities": torch.softmax(said.logits, dim=-1),
+            "ensemble": said.ensemble,
+            "score": said.score,
+            "target": said.target,
+            "proceed": said.proceed,
             "rule": settled(rule, account["outcome"], account["ended"]),
         }
 

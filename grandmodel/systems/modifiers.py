@@ -26,7 +26,7 @@ class Adjustment(NamedTuple):
         factor, offset = self.factor * first.factor, first.offset * self.factor + self.offset
         return Adjustment(factor, offset)
 
-    def rows(self, index: Tensor) -> "Adjustment":
+    def rows(self, index: Tensor | slice) -> "Adjustment":
         """Return the adjustment of some rows."""
         return Adjustment(self.factor[index], self.offset[index])
 

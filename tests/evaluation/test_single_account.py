@@ -1,17 +1,19 @@
-"""A tactical team judged on one account alone: the values of the batch, to the last bit."""
+"""Few accounts judged one by one: the values of the batch, to the last bit."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
+from fakes import fake_tape, fake_team
 
 from grandmodel.core.types import Segment
 from grandmodel.decision.aggregation import ROLES
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.deciders import SingleVotesDecider, VotesDecider, decider
-from grandmodel.evaluation.execution import JudgeRule, group_rules
+from grandmodel.evaluation import judge as judging
+from grandmodel.evaluation import one_by_one
+from grandmodel.evaluation.execution import ARGMAX, LITERAL, JudgeRule
 from grandmodel.evaluation.judge import Judge
 from grandmodel.features.build import build_tape
 from grandmodel.features.config import FeatureConfig
@@ -51,48 +53,98 @@ def team():
     return made
 
 
+def both_ways(monkeypatch, *arguments, **options):
+    """Judge one by one, and in the batch."""
+    team = arguments[-1]
+    alone = Judge(*arguments[:-1], detail=True, **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(judging, "MOST_ACCOUNTS", 0)
+        batch = Judge(*arguments[:-1], detail=True, **options)
+    assert alone._standpoint is not None
+    assert batch._standpoint is None
+    return alone(team), batch(team)
+
+
+def assert_same(one, other):
+    for name in ("equity", "cost", "position", "quantity", "ended"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    for field in dataclasses.fields(one.detail):
+        own, batch = getattr(one.detail, field.name), getattr(other.detail, field.name)
+        if isinstance(own, np.ndarray):
+            assert np.array_equal(own, batch, equal_nan=own.dtype.kind == "f"), field.name
+    assert (one.legs is None) == (other.legs is None)
+    if one.legs is not None:
+        moved = np.diff(one.position, axis=-1, prepend=0) != 0
+        entered = moved & (one.position != 0)
+        assert np.array_equal(one.legs.entry_price[entered], other.legs.entry_price[entered])
+        assert np.array_equal(one.legs.exit_price, other.legs.exit_price)
+        assert np.array_equal(one.legs.exit_cost, other.legs.exit_cost)
+
+
+@pytest.mark.parametrize("decide_on", ["every_bar", "synergy"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_alone_and_among_copies_it_decides_and_earns_the_same(tape, team, config):
+def test_votes_one_by_one_and_in_the_batch_are_the_same(tape, team, config, decide_on, monkeypatch):
+    monkeypatch.setattr(team, "decide_on", decide_on)
     rules = [JudgeRule("votes", threshold) for threshold in (0.4, 0.6)]
-    both = Judge(tape, [STRETCH], config, rules, detail=True)(team)
-    for row, rule in enumerate(rules):
-        alone = Judge(tape, [STRETCH], config, [rule], detail=True)(team)
-        for name in ("equity", "cost", "position", "quantity", "ended"):
-            assert np.array_equal(getattr(alone, name)[0], getattr(both, name)[row]), name
-        for field in dataclasses.fields(alone.detail):
-            own, batch = getattr(alone.detail, field.name), getattr(both.detail, field.name)
-            if isinstance(own, np.ndarray):
-                assert np.array_equal(own[0], batch[row], equal_nan=own.dtype.kind == "f")
-        moved = np.diff(alone.position[0, 0], prepend=0) != 0
-        assert moved.sum() > 10
-        entered = moved & (alone.position[0, 0] != 0)
-        values = [found.legs.entry_price[k, 0] for found, k in ((alone, 0), (both, row))]
-        assert np.array_equal(values[0][entered], values[1][entered])
+    one, other = both_ways(monkeypatch, tape, [STRETCH], config, rules, team)
+    assert_same(one, other)
+    assert (np.diff(one.position, axis=-1) != 0).sum() > 10
 
 
-def test_one_account_takes_the_short_way(tape, team):
-    one = group_rules((JudgeRule("votes", 0.5),), 1, torch.device("cpu"))
-    two = group_rules((JudgeRule("votes", 0.5),), 2, torch.device("cpu"))
-    assert isinstance(decider(tape, EnvConfig(), team, one), SingleVotesDecider)
-    assert isinstance(decider(tape, EnvConfig(), team, two), VotesDecider)
+STRATEGIC = {
+    "plain": (EnvConfig(), 1.0),
+    "brackets, limits, flat": (
+        EnvConfig(stop_atr=1.0, target_atr=2.0, entry="limit", edge="flat", lots="whole"),
+        3.0,
+    ),
+    "contracts": (EnvConfig(size="contracts", contracts=400.0, max_hold_bars=7), 1.0),
+    "by volatility": (EnvConfig(size="vol_target", episode_bars=50), 1.0),
+}
 
 
-def test_a_team_that_decides_on_synergies_alone_does_so_on_one_account(tape, team):
-    rules = [JudgeRule("votes", threshold) for threshold in (0.0, 0.6)]
-    team.decide_on = "synergy"
-    try:
-        alone = Judge(tape, [STRETCH], CONFIGS["brackets"], rules[:1], detail=True)(team)
-        both = Judge(tape, [STRETCH], CONFIGS["brackets"], rules, detail=True)(team)
-    finally:
-        team.decide_on = "every_bar"
-    assert (both.detail.rule[0] == Rule.NO_SYNERGY).mean() > 0.5
-    assert np.array_equal(alone.detail.rule[0], both.detail.rule[0])
-    assert np.array_equal(alone.equity[0], both.equity[0])
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("case", STRATEGIC.values(), ids=STRATEGIC)
+def test_pools_one_by_one_and_in_the_batch_are_the_same(case, seed, monkeypatch):
+    config, cost_scale = case
+    pooled = fake_team(seed=seed, trunk=16, head=16)
+    market = fake_tape(1_200, seed=seed, long_only=seed == 1)
+    cuts = [Segment(0, 500), Segment(500, 1_200)]
+    rules = [JudgeRule("challenger", 0.4), ARGMAX, LITERAL]
+    options = {"cost_scale": cost_scale, "sd_floor": 1e-4}
+    one, other = both_ways(monkeypatch, market, cuts, config, rules, pooled, **options)
+    assert_same(one, other)
+    assert (np.diff(one.position, axis=-1) != 0).sum() > 50
+
+
+@pytest.mark.parametrize(
+    "rule", [JudgeRule("challenger", 0.4), JudgeRule("literal", 0.35), JudgeRule("argmax", delay=2)]
+)
+def test_wrong_guesses_are_put_right(rule, monkeypatch):
+    settling_of, right = one_by_one.settling_of, fake_team()
+
+    def of_another(tape, config, team, rule):
+        return settling_of(tape, config, team, rule)._replace(weights=np.eye(3, dtype="f4")[0])
+
+    monkeypatch.setattr(one_by_one, "settling_of", of_another)
+    whole = [Segment(0, 501)]
+    one, other = both_ways(monkeypatch, fake_tape(501), whole, EnvConfig(), [rule], right)
+    assert_same(one, other)
+    assert (np.diff(one.position, axis=-1) != 0).sum() > 30
+
+
+def test_a_team_that_decides_on_synergies_alone_does_so_on_one_account(tape, team, monkeypatch):
+    monkeypatch.setattr(team, "decide_on", "synergy")
+    rules = [JudgeRule("votes", 0.0)]
+    one, other = both_ways(monkeypatch, tape, [STRETCH], CONFIGS["brackets"], rules, team)
+    assert_same(one, other)
+    assert one.detail is not None
+    assert (one.detail.rule == Rule.NO_SYNERGY).mean() > 0.5
 
 
 def test_delayed_votes_are_those_of_the_decision_before(tape, team):
     rules = [JudgeRule("votes", 0.4), JudgeRule("votes", 0.4, delay=1)]
     both = Judge(tape, [STRETCH], CONFIGS["brackets"], rules, detail=True)(team)
+    assert both.detail is not None
     own, late = both.detail.target[:, 0]
     first = int(np.flatnonzero(own)[0])
     assert not late[: first + 1].any()
