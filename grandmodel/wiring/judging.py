@@ -15,7 +15,7 @@ from grandmodel.evaluation.judge import Judge
 from grandmodel.evaluation.judgement import Judgement
 from grandmodel.evaluation.kpi import kpi_rows
 from grandmodel.evaluation.ledger import Ledger, Trial
-from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure, number
+from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
 from grandmodel.evaluation.report.kpi_tables import kpis_line
 from grandmodel.evaluation.report.page import write_report
@@ -135,16 +135,7 @@ class Judging:
             env_steps=subject.env_steps,
             env_steps_per_s=subject.env_steps_per_s,
             seconds=subject.seconds,
-            baselines={
-                name: {
-                    **self._figures(found),
-                    **self.rivals.settings[name],
-                    "sharpe_difference": differences[name].value,
-                    "sharpe_difference_ci_low": number(differences[name].low),
-                    "sharpe_difference_ci_high": number(differences[name].high),
-                }
-                for name, found in self.rivals.baselines.items()
-            },
+            baselines=self.rivals.record(differences, self._figures),
             **self._facts(),
         )
         record |= scorecard(self._scored(), **self._draws)

@@ -6,8 +6,9 @@ from typing import Any
 
 from grandmodel.evaluation import baselines
 from grandmodel.evaluation.filters import FILTERS
-from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.metrics import Measured, number
 from grandmodel.evaluation.references import Reference, compute_references, optimum
+from grandmodel.evaluation.statistics import Difference
 from grandmodel.evaluation.track import Track
 from grandmodel.evaluation.vol_target import vol_target
 from grandmodel.wiring.learned.rivals import LearnedRival
@@ -24,6 +25,21 @@ class Rivals:
     settings: Mapping[str, Mapping[str, Any]]
     random_p: float | None
     references: dict[str, Reference]
+
+    def record(
+        self, differences: Mapping[str, Difference], figures: Callable[[Measured], dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """Return what `metrics.json` says of each baseline."""
+        return {
+            name: {
+                **figures(found),
+                **self.settings[name],
+                "sharpe_difference": differences[name].value,
+                "sharpe_difference_ci_low": number(differences[name].low),
+                "sharpe_difference_ci_high": number(differences[name].high),
+            }
+            for name, found in self.baselines.items()
+        }
 
 
 def find_rivals(
