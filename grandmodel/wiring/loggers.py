@@ -1,5 +1,6 @@
 """Loggers of a training: always a table in the run folder, beside it what the user chose."""
 
+import base64
 import netrc
 import os
 import re
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import plotly.graph_objects as go
 import wandb
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from lightning.pytorch.loggers.logger import Logger
@@ -100,9 +103,21 @@ def _media(sections: Sequence[Section]) -> Iterator[tuple[str, Any]]:
                 ],
             )
             if isinstance(block, Picture):
-                yield name, block.figure
+                yield name, go.Figure(_listed(block.figure.to_plotly_json()))
                 name = f"{name}_table"
             yield name, table
+
+
+def _listed(value: Any) -> Any:
+    """Write packed arrays out as lists: the pages of Weights & Biases do not unpack them."""
+    if isinstance(value, Mapping):
+        if "bdata" in value:
+            packed = np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"])
+            return [None if it != it else it for it in packed.tolist()]
+        return {key: _listed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_listed(inner) for inner in value]
+    return value
 
 
 def report_key(title: str, part: str = "") -> str:

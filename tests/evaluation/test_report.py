@@ -120,7 +120,7 @@ def test_page_says_the_verdict_before_any_figure(data):
     body = text[text.index("<body>") :]
     assert body.index("cannot tell") < body.index("plotly-graph-div")
     assert "5.6 or more" in body
-    assert "One note that must be read." in body
+    assert '<p class="alarm">One note that must be read.</p>' in body
 
 
 def test_page_prints_the_grid_of_the_references(data):

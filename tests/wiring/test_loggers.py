@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 import wandb
@@ -90,7 +91,8 @@ def test_a_training_broken_off_before_its_first_checkpoint_marks_all(
 def test_a_report_is_logged_as_tables_and_figures(
     tmp_path: Path, rows: list[tuple[str, dict]]
 ) -> None:
-    picture = Picture(go.Figure(go.Scatter(x=[1], y=[2])), [{"session": 1, "policy": Cell("1.0")}])
+    packed = go.Figure(go.Scatter(x=np.arange(2), y=np.array([1.5, np.nan], np.float32)))
+    picture = Picture(packed, [{"session": 1, "policy": Cell("1.0")}])
     sections = [
         Section("Equity, after costs", (picture,)),
         Section("Trader", (Table([{"": "net", "value": Cell("3.0", "1.0 to 5.0")}], "Per trade"),)),
@@ -104,7 +106,8 @@ def test_a_report_is_logged_as_tables_and_figures(
     assert set(sent) == {
         "report/equity_after_costs", "report/equity_after_costs_table", "report/trader_per_trade",
     }  # fmt: skip
-    assert sent["report/equity_after_costs"] is picture.figure
+    drawn = sent["report/equity_after_costs"].to_plotly_json()["data"][0]
+    assert (drawn["x"], drawn["y"]) == ([0, 1], [1.5, None])
     table = sent["report/trader_per_trade"]
     assert table.columns == ["figure", "value"]
     assert table.data == [["net", "3.0 (1.0 to 5.0)"]]
