@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from fakes import fake_tape, fake_team, halves
 from rich.console import Console
@@ -29,9 +30,9 @@ from grandmodel.evaluation.statistics import intervals, with_intervals
 from grandmodel.evaluation.track import Market
 
 
-def report_data(bars=3_000, paths=1, cuts=1, title="strategic on fake"):
+def report_data(bars=3_000, paths=1, cuts=1, title="strategic on fake", per_session=46):
     """Everything a page shows, from a fake market, a fresh team and scripted baselines."""
-    tape = fake_tape(bars, paths=paths)
+    tape = fake_tape(bars, paths=paths, bars_per_session=per_session)
     market = Market.of(tape)
     segments = halves(tape, cuts)
     team = fake_team()
@@ -101,6 +102,19 @@ def test_page_is_self_contained_and_small(data, tmp_path):
     outside = text.replace(text[text.index("<script>") : text.index("</script>")], "", 1)
     assert not re.search(r"""(src|href)=["']""", outside)
     assert "http" not in outside.split("</style>")[0]
+
+
+def test_ten_years_beside_ten_baselines_stay_small():
+    data = report_data(5_400, per_session=2)
+    many = {f"learned {number}": data.baselines["random"] for number in range(10)}
+    found = sections(dataclasses.replace(data, baselines=many))
+    text = page(data, found)
+    assert len(data.own.sessions) == 2_700
+    assert len(text.encode()) < 5_400_000
+    for section in found:
+        for block in section.blocks:
+            for trace in getattr(block, "figure", go.Figure()).data:
+                assert len(trace.x) <= 2_000, (section.title, trace.name)
 
 
 def test_page_says_why_decisions_were_taken(data):

@@ -57,6 +57,13 @@ def test_what_a_trade_is_worth_by_hand(golden):
     assert bare["net"] == pytest.approx(30.0 / (10 * (100 + 101) * 1e-4))
 
 
+def test_what_loses_before_costs_breaks_even_at_no_cost(golden):
+    turned = track_of(golden.market, [Segment(0, 6)], [[-1, -1, 1, 1, 0]])
+    found = trader(replace(golden, measured=measure(turned, golden.market, 252.0)), **DRAWS)
+    assert [found[key] for key in ("gross", "cost", "net")] == pytest.approx([-5.0, 2.0, -7.0])
+    assert found["break_even_cost"] is None
+
+
 def test_profit_by_time_and_side_by_hand(golden):
     found = trader(golden, **DRAWS)
     assert [(it["year"], *money(it)) for it in found["by_year"]] == [

@@ -22,6 +22,10 @@ OTHERS = ("#a3485f", "#4b6b2f", "#50586b", "#b8860b")
 CLASS_COLOURS = {"bear": "#c2410c", "neutral": "#d7dade", "bull": "#15803d"}
 INK = "#1f2937"
 GRID = "#e7e9ed"
+TEMPLATE = go.layout.Template(  # the library's own is longer than most figures
+    layout={"xaxis": {"automargin": True}, "yaxis": {"automargin": True}}
+)
+BESIDE_POINTS = 600  # of a curve that the policy's is compared with
 WINDOW_DECISIONS = 1_000  # decisions shown bar by bar
 
 
@@ -29,8 +33,8 @@ def equity_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Fig
     """Growth of one unit: the policy with its resampling band, and every baseline."""
     figure = go.Figure()
     if own.low is not None and own.high is not None:
-        figure.add_trace(line(own.x, own.high, "", OWN, width=0, legend=False))
-        band = line(own.x, own.low, "95 % band", OWN, width=0)
+        figure.add_trace(line(own.x, own.high, "", width=0, legend=False, points=BESIDE_POINTS))
+        band = line(own.x, own.low, "95 % band", width=0, points=BESIDE_POINTS)
         band.update(fill="tonexty", fillcolor="rgba(18,87,166,0.13)")
         figure.add_trace(band)
     for curve in own.paths:
@@ -38,7 +42,9 @@ def equity_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.Fig
         figure.add_trace(thread.update(opacity=0.25, hoverinfo="skip"))
     for name, colour in named_colours(others).items():
         curve = others[name]
-        figure.add_trace(line(curve.x, curve.level, name.replace("_", " "), colour, width=1.3))
+        label = name.replace("_", " ")
+        thread = line(curve.x, curve.level, label, colour, width=1.3, points=BESIDE_POINTS)
+        figure.add_trace(thread)
     figure.add_trace(line(own.x, own.level, "policy", OWN, width=2.4))
     return styled(figure, height=400, y_title="growth of 1", x=own.x)
 
@@ -48,7 +54,8 @@ def drawdown_figure(own: EquityCurve, others: Mapping[str, EquityCurve]) -> go.F
     figure = go.Figure()
     for name, colour in named_colours(others).items():
         fall, label = 100 * others[name].drawdown, name.replace("_", " ")
-        figure.add_trace(line(others[name].x, fall, label, colour, width=1.0))
+        thread = line(others[name].x, fall, label, colour, width=1.0, points=BESIDE_POINTS)
+        figure.add_trace(thread)
     mine = line(own.x, 100 * own.drawdown, "policy", OWN, width=1.8)
     figure.add_trace(mine.update(fill="tozeroy", fillcolor="rgba(18,87,166,0.12)"))
     return styled(figure, height=240, y_title="below peak, %", x=own.x)
@@ -172,10 +179,17 @@ def histogram_figure(values: np.ndarray, x_title: str) -> go.Figure:
 
 
 def line(
-    x: np.ndarray, y: np.ndarray, name: str, colour: str = OWN, *, width: float, legend: bool = True
+    x: np.ndarray,
+    y: np.ndarray,
+    name: str,
+    colour: str = OWN,
+    *,
+    width: float,
+    legend: bool = True,
+    points: int = MAX_POINTS,
 ) -> go.Scatter:
     """A curve, thinned to what a page can carry."""
-    keep = thin(len(x), MAX_POINTS)
+    keep = thin(len(x), points)
     return go.Scatter(
         x=np.asarray(x)[keep],
         y=_small(np.asarray(y)[keep]),
@@ -219,6 +233,7 @@ def styled(
         dated = x.dtype.kind == "f"
         figure.update_xaxes(type="date" if dated else "linear")
         x_title = x_title or ("close of the session" if dated else "session, mean over paths")
+    figure.layout.template = TEMPLATE
     figure.update_layout(
         height=height,
         margin={"l": 48, "r": 12, "t": 8, "b": 40},

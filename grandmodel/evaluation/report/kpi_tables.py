@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grandmodel.evaluation.kpi import CANNOT_TELL, MET, NOT_MET
-from grandmodel.evaluation.report.section import Table
+from grandmodel.evaluation.report.section import Cell, Table, cell
 
 SECTIONS = {
     "risk_figures": "Risk",
@@ -25,16 +25,29 @@ def kpi_table_pair(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
     The second table is of the targets that no bars can be held against.
     """
     measured = [
-        {name: value for name, value in row.items() if name != "key"}
+        {
+            "figure": row["figure"],
+            "measured": _measured(row),
+            "target": row["target"],
+            "status": row["status"],
+            "of": row["team"],
+            "why": row["why"],
+        }
         for row in metrics["kpis"]
         if row["key"]
     ]
     rest = [
-        {name: row[name] for name in ("team", "figure", "target", "status", "why")}
+        {name: row[name] for name in ("figure", "target", "status")}
+        | {"of": row["team"], "why": row["why"]}
         for row in metrics["kpis"]
         if not row["key"]
     ]
     return Table(measured), Table(rest, "Not told on bars")
+
+
+def _measured(row: Mapping[str, Any]) -> Cell:
+    ends = [cell(row[end]).text for end in ("low", "high")]
+    return cell(row["value"])._replace(small="" if row["low"] is None else " to ".join(ends))
 
 
 def kpis_line(metrics: Mapping[str, Any]) -> str:

@@ -14,8 +14,8 @@ from plotly.subplots import make_subplots
 
 from grandmodel.evaluation.metrics import Measured, session_sharpe
 from grandmodel.evaluation.report.curves import TEXT_POINTS, session_x, thin, x_text
+from grandmodel.evaluation.report.figures import BESIDE_POINTS, line, named_colours, styled
 from grandmodel.evaluation.report.figures import OWN as OWN_COLOUR
-from grandmodel.evaluation.report.figures import line, named_colours, styled
 from grandmodel.evaluation.report.section import DOWN, OWN, UP, Cell, Picture, Row, Section, Table
 from grandmodel.evaluation.report.tables import MINUS, shown
 from grandmodel.evaluation.sessions import DECISIONS, EXPOSURE, TURNOVER
@@ -128,7 +128,9 @@ def _sharpe_figure(mine: Rolling, beside: Mapping[str, Rolling]) -> go.Figure:
     figure = go.Figure()
     for name, colour in named_colours(beside).items():
         other = beside[name]
-        figure.add_trace(line(other.x, other.sharpe, name.replace("_", " "), colour, width=1.0))
+        label = name.replace("_", " ")
+        thread = line(other.x, other.sharpe, label, colour, width=1.0, points=BESIDE_POINTS)
+        figure.add_trace(thread)
     figure.add_trace(line(mine.x, mine.sharpe, "policy", width=2.2))
     return styled(figure, height=280, y_title="Sharpe ratio", x=mine.x)
 
