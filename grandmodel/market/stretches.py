@@ -6,7 +6,6 @@ Source: ``docs/definitions.md``, Splits.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,13 +76,18 @@ def written(open_time_ns: NDArray[np.int64], minutes: int, start: int, stop: int
 
 
 def one_history(dataset: Dataset) -> Dataset:
-    """Return a planted market of which only the training path is used, all of it split anew."""
-    usable = dataset.splits["train"][:1]
-    return replace(dataset, splits={"train": (), "validation": (), "test": usable})
+    """Return the training path of a planted market alone, all of it to be split anew."""
+    return replace(
+        dataset,
+        paths=dataset.paths[:1],
+        splits={"train": (), "validation": (), "test": dataset.splits["train"][:1]},
+        extra={name: columns[:1] for name, columns in dataset.extra.items()},
+        truth=None if dataset.truth is None else dataset.truth[:1],
+    )
 
 
 def lay_stretches(dataset: Dataset, stretches: Mapping[str, Sequence[str]]) -> Dataset:
-    """Split the first path of a dataset by stretches that name their bars.
+    """Split a dataset of one path by stretches that name their bars.
 
     What trains or selects after a test stretch knows nothing of it: it becomes a path of its own
     that begins where the test ends, so that its features start afresh.
@@ -103,14 +107,14 @@ def lay_stretches(dataset: Dataset, stretches: Mapping[str, Sequence[str]]) -> D
     whole = {part: tuple(found) for part, found in spans.items()}
     begins = _cold_begins(spans)
     if not begins:
-        return replace(dataset, paths=(history,), splits=whole, **_first_only(dataset))
+        return replace(dataset, splits=whole)
     least = min(span.start - begin for span, begin in begins.items())
     require(
         least >= warmup_of(dataset.minutes),
         f"{KEY}: {least} bars lie between a test stretch and what is learned after it, and "
         f"features that start afresh need {warmup_of(dataset.minutes)}: begin it later",
     )
-    origin = dataset.origin or replace(dataset, paths=(history,), splits=whole)
+    origin = dataset.origin or replace(dataset, splits=whole)
     cold = {begin: number for number, begin in enumerate(sorted(set(begins.values())), start=1)}
     ends = {begin: max(s.stop for s, b in begins.items() if b == begin) for begin in cold}
     paths = [history, *(sliced(history, begin, ends[begin]) for begin in cold)]
@@ -128,14 +132,6 @@ def lay_stretches(dataset: Dataset, stretches: Mapping[str, Sequence[str]]) -> D
     return replace(
         dataset, paths=tuple(paths), splits=moved, extra=extra, truth=None, origin=origin
     )
-
-
-def _first_only(dataset: Dataset) -> dict[str, Any]:
-    """Return what a dataset keeps beside its first path alone."""
-    return {
-        "extra": {name: columns[:1] for name, columns in dataset.extra.items()},
-        "truth": None if dataset.truth is None else dataset.truth[:1],
-    }
 
 
 def _cold_begins(spans: Mapping[str, Iterable[Span]]) -> dict[Span, int]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from grandmodel.core.checks import UserError
+from grandmodel.core.checks import UserError, require
 
 TAKES_A_WORD = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name",
                 "-cd", "--config-dir", "--experimental-rerun")  # fmt: skip
@@ -39,6 +40,38 @@ def check_words(arguments: Sequence[str], named_run: str | None = None) -> None:
             continue
         _refuse_without_value(word, named_run)
         _refuse_misread(word)
+
+
+def given_words(arguments: Sequence[str], key: str, why: str) -> dict[str, Override]:
+    """Parse a command line of keys and values, beside ``key``=VALUE.
+
+    Args:
+        arguments: the command line without the command.
+        key: the key that decides how the others are read.
+        why: the reason why options have no place beside it.
+
+    Raises:
+        UserError: it holds an option such as ``-m``, or several values for a key.
+    """
+    check_words(arguments, key)
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    require(
+        not flags,
+        f"{flags[0] if flags else ''} cannot be given with {key}=: {why}; write {key}=VALUE "
+        "[key=value]",
+    )
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    for item in parsed:
+        require(
+            not item.is_sweep_override(),
+            f"{word_of(item)} names several values; give {item.key_or_group}= one at a time",
+        )
+    return {item.key_or_group: item for item in parsed}
+
+
+def word_of(item: Override) -> str:
+    """Return an override as it was typed."""
+    return item.input_line or f"{item.key_or_group}={item.value()}"
 
 
 def _settings(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:

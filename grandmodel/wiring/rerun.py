@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from grandmodel.evaluation.controls import surrogates
-from grandmodel.evaluation.controls.sweep import OWN, Cell, path_sharpes, rules_of
+from grandmodel.evaluation.controls.sweep import OWN, Cell, path_nets, rules_of
 from grandmodel.evaluation.execution import JudgeRule
 from grandmodel.evaluation.judge import Judge
-from grandmodel.evaluation.metrics import measure
+from grandmodel.evaluation.metrics import measure, session_sharpe
 from grandmodel.evaluation.track import Market, Track
 from grandmodel.features.build import build_tape
 from grandmodel.features.evidence import without_synergies
@@ -72,6 +73,15 @@ class Rerun:
 
     def randomised(self) -> dict[str, Any] | None:
         """Judge the team on bars whose returns have random phases; None: no draws are wanted."""
+        nets = self.surrogate_nets()
+        if nets is None:
+            return None
+        per_year = self.stage.sessions_per_year
+        sharpes = np.array([float(session_sharpe(net, per_year)) for net in nets])
+        return surrogates.surrogate_record(sharpes)
+
+    def surrogate_nets(self) -> list[NDArray[np.float64]] | None:
+        """Return net session returns on the bars and on each draw of them; None: no draws."""
         config, stage = self.config, self.stage
         draws, seed = config.evaluation.surrogates, config.evaluation.seed
         if draws == 0:
@@ -87,7 +97,7 @@ class Rerun:
         occasion = replace(self.occasion, segments=segments)
         (track,) = replace(self, stage=replace(stage, tape=tape), occasion=occasion)([OWN])
         told = measure(track, Market.of(tape), stage.sessions_per_year)
-        return surrogates.surrogate_record(path_sharpes(told))
+        return path_nets(told)
 
 
 def _late_tape(stage: Stage, minutes: int) -> Tape:

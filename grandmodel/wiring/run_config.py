@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.core.checks import UserError, require
-from grandmodel.wiring.command_line import check_words
+from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.compose import compose
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
@@ -21,6 +20,7 @@ JUDGED_AGAIN = (
     "trainer",
 )  # fmt: skip
 FIXED = ("evaluation.gates",)  # the batch of rules that a stored gate belongs to
+ONE_RUN = "the run's configuration is in its config.yaml, and one run is read at a time"
 RESUMED = ("logger", "callbacks.progress", "callbacks.checkpoint_every_s")
 GROUPS_JUDGED_AGAIN = ("data", "instrument", "evaluation", "trainer")
 
@@ -46,7 +46,7 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
     Raises:
         UserError: there is no run, or a key may not be given beside ``run=``.
     """
-    given = _given(arguments, "run")
+    given = given_words(arguments, "run", ONE_RUN)
     require("run" in given, "run= is missing; give the folder that train.py named: run=DIR")
     source, stored = existing_run(str(given.pop("run").value()))
     options = {**options, "trust": False}
@@ -59,13 +59,13 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
             f"{key} cannot be given with run=: the run keeps its own; what may change is "
             f"{', '.join(JUDGED_AGAIN)}, {', '.join(options)}",
         )
-    config = _closed(stored)
+    config = closed(stored)
     new_data = any(key == "data" or key in ("data.path", "data.symbol") for key in given)
     if new_data and "instrument" not in given:
         config.instrument = _section("instrument", [])
     for key in GROUPS_JUDGED_AGAIN:
         if key in given:
-            config[key] = _section(key, [_text(given.pop(key))])
+            config[key] = _section(key, [word_of(given.pop(key))])
     for key, item in given.items():
         OmegaConf.update(config, key, item.value(), merge=True)
     vouch(source, stored, config, home=home, trust=chosen.get("trust") is True)
@@ -78,16 +78,16 @@ def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]
     Raises:
         UserError: no such run, or a key was given that would change the training.
     """
-    given = _given(arguments, "resume")
+    given = given_words(arguments, "resume", ONE_RUN)
     source, stored = existing_run(str(given.pop("resume").value()), key="resume")
     trust = "trust" in given and given.pop("trust").value() is True
     require(
         "judged_run" not in source.read_run_json(),
         f"resume={source.path} is a judgement, not a training; give the folder that train.py named",
     )
-    config = _closed(stored)
+    config = closed(stored)
     vouch(source, stored, config, home=_home(given), trust=trust)
-    rest = [_text(item) for item in given.values() if not item.key_or_group.startswith("hydra.")]
+    rest = [word_of(item) for item in given.values() if not item.key_or_group.startswith("hydra.")]
     wanted = compose("train", rest) if rest else config
     for key in given:
         if key == "hydra.run.dir":
@@ -128,29 +128,7 @@ def wants_help(arguments: Sequence[str]) -> bool:
     return not {"-h", "--help"}.isdisjoint(arguments)
 
 
-def _given(arguments: Sequence[str], key: str) -> dict[str, Override]:
-    """Parse a command line of keys and values, beside ``key``=DIR.
-
-    Raises:
-        UserError: it holds an option such as ``-m``, or several values for a key.
-    """
-    check_words(arguments, key)
-    flags = [argument for argument in arguments if argument.startswith("-")]
-    require(
-        not flags,
-        f"{flags[0] if flags else ''} cannot be given with {key}=: the run's configuration is in "
-        f"its config.yaml, and one run is read at a time; write {key}=DIR [key=value]",
-    )
-    parsed = OverridesParser.create().parse_overrides(list(arguments))
-    for item in parsed:
-        require(
-            not item.is_sweep_override(),
-            f"{_text(item)} names several values; give {item.key_or_group}= one at a time",
-        )
-    return {item.key_or_group: item for item in parsed}
-
-
-def _closed(stored: DictConfig) -> DictConfig:
+def closed(stored: DictConfig) -> DictConfig:
     """Merge a stored configuration into the schema: unknown keys are refused."""
     config = OmegaConf.merge(OmegaConf.structured(TrainConfig), stored)
     if not isinstance(config, DictConfig):
@@ -166,10 +144,6 @@ def _home(given: Mapping[str, Override]) -> Path:
 
 def _section(group: str, overrides: list[str]) -> DictConfig:
     return compose("train", overrides)[group]
-
-
-def _text(item: Override) -> str:
-    return item.input_line or f"{item.key_or_group}={item.value()}"
 
 
 def _plain(value: object) -> object:

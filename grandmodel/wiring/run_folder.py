@@ -167,6 +167,11 @@ def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:
         "train.py named",
     )
     assert isinstance(config, DictConfig)  # noqa: S101 - narrows the type after require
+    require(
+        "protocol" not in config,
+        f"{key}={path} is the folder of a protocol and holds a run per fold; give one of them, "
+        f"such as {key}={path}/folds/NAME",
+    )
     return RunFolder(folder), config
 
 

@@ -1,6 +1,6 @@
 """One training from configuration to judged run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ from grandmodel.wiring.system import (
 from grandmodel.wiring.unseen import Seen, seen_by_start
 
 VALIDATIONS = 10
+Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,17 @@ class Training:
 
 
 def run_training(
-    raw: DictConfig, folder: RunFolder, overrides: list[str], console: Console, *, resume: bool
+    raw: DictConfig,
+    folder: RunFolder,
+    overrides: list[str],
+    console: Console,
+    *,
+    resume: bool,
+    watch: Watch | None = None,
 ) -> float:
     """Train, judge and write a run; return its validation score.
+
+    ``watch`` is told steps taken and steps in all after every update.
 
     Raises:
         UserError: the configuration, the bars or a checkpoint cannot be used.
@@ -91,7 +100,7 @@ def run_training(
     resumed_at = (checkpoint.load(last)["env_steps"] if continued else 0) if resume else None
     loggers = build_loggers(config.logger, folder, raw, resumed_at=resumed_at)
     with close_loggers(loggers):
-        result = _fit(training, folder, loggers, console, resume=resume)
+        result = _fit(training, folder, loggers, console, resume=resume, watch=watch)
         if result.interrupted:
             raise InterruptedRunError(
                 f"interrupted after {result.env_steps:,} steps; continue with: "
@@ -196,6 +205,7 @@ def _fit(
     console: Console,
     *,
     resume: bool,
+    watch: Watch | None,
 ) -> FitResult:
     config, learner = training.config, training.learner
 
@@ -226,6 +236,7 @@ def _fit(
         monitor_updates=config.callbacks.monitor_updates,
         votes=rollout_votes(config, training.stage, training.team),
         progress=config.callbacks.progress,
+        watch=watch,
         console=console,
     )
     whole = learner.config.whole_rollouts(config.total_steps)

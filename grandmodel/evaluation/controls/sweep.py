@@ -58,11 +58,10 @@ def pooled_sharpe(found: Measured) -> float:
     return float(session_sharpe(found.sessions.net, found.sessions_per_year))
 
 
-def path_sharpes(found: Measured) -> NDArray[np.float64]:
-    """Net Sharpe ratio of the sessions of each path, [path]."""
+def path_nets(found: Measured) -> list[NDArray[np.float64]]:
+    """Net returns of the sessions of each path, [path][session]."""
     sessions = found.sessions
-    each = [sessions.net[sessions.rows_of(index)] for index in range(len(sessions.paths))]
-    return np.array([float(session_sharpe(net, found.sessions_per_year)) for net in each])
+    return [sessions.net[sessions.rows_of(index)] for index in range(len(sessions.paths))]
 
 
 def strain_of(cells: Mapping[Cell, Measured]) -> Strain:

@@ -52,6 +52,10 @@ class ProtocolConfig:
         require_between("validation_share", self.validation_share, 0.0, 1.0)
         require_between("embargo", self.embargo, 0.0, 0.5, closed="low")
 
+    def reads(self, key: str) -> bool:
+        """Tell whether the protocol reads a key."""
+        return READ_BY.get(key, self.protocol) == self.protocol
+
     def refuse_unread(self, given: Iterable[str]) -> None:
         """Refuse keys that only the other protocol reads: nobody would notice.
 
@@ -59,9 +63,8 @@ class ProtocolConfig:
             UserError: one of ``given`` is such a key.
         """
         for key in given:
-            reader = READ_BY.get(key, self.protocol)
             require(
-                reader == self.protocol,
-                f"{key} is read by protocol={reader} only and was given with "
+                self.reads(key),
+                f"{key} is read by protocol={READ_BY.get(key)} only and was given with "
                 f"protocol={self.protocol}; leave it out",
             )

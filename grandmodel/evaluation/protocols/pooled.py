@@ -3,6 +3,7 @@
 Source: ``docs/definitions.md``, Protocols.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -17,14 +18,24 @@ from grandmodel.evaluation.track import Legs, Track
 Joined = Callable[[Sequence[NDArray[Any]]], NDArray[Any]]
 
 
-def numbered(parts: Sequence[Sequence[Segment]]) -> tuple[Segment, ...]:
-    """Return the segments of all parts as those of path 0, numbered in their order."""
-    joined = [segment for part in parts for segment in part]
-    return tuple(replace(it, path=0, segment=number) for number, it in enumerate(joined))
+def numbered(parts: Sequence[Sequence[Segment]], paths: Sequence[int]) -> tuple[Segment, ...]:
+    """Return the segments of all parts on the path of each part, numbered in their order."""
+    count: Counter[int] = Counter()
+    found = []
+    for part, path in zip(parts, paths, strict=True):
+        for segment in part:
+            found.append(replace(segment, path=path, segment=count[path]))
+            count[path] += 1
+    return tuple(found)
 
 
-def join_tracks(tracks: Sequence[Track]) -> Track:
-    """Join accounts over bars that follow one another into one account of path 0."""
+def join_tracks(tracks: Sequence[Track], paths: Sequence[int]) -> Track:
+    """Join accounts into one.
+
+    Args:
+        tracks: those of a path stand together, in order of time.
+        paths: the path that each becomes a part of.
+    """
     head = tracks[0]
 
     def joined(name: str) -> NDArray[Any]:
@@ -34,13 +45,12 @@ def join_tracks(tracks: Sequence[Track]) -> Track:
     legs = None
     if all(track.legs is not None for track in tracks):
         legs = Legs(*(np.concatenate(column) for column in zip(*_legs(tracks), strict=True)))
-    rows = ("bar", "session", "equity", "pnl_gross", "cost", "position", "quantity", "reason")
     return replace(
         head,
-        segments=numbered([track.segments for track in tracks]),
+        segments=numbered([track.segments for track in tracks], paths),
         first=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         legs=legs,
-        **{name: joined(name) for name in (*rows, "ended")},
+        **{name: joined(name) for name in _columns(head) if name != "first"},
     )
 
 
@@ -48,11 +58,14 @@ def _legs(tracks: Sequence[Track]) -> list[Legs]:
     return [track.legs for track in tracks if track.legs is not None]
 
 
-def join_judgements(judgements: Sequence[Judgement], rules: tuple[str, ...]) -> Judgement:
-    """Join judgements over bars that follow one another, copy by copy, into one of path 0.
+def join_judgements(
+    judgements: Sequence[Judgement], paths: Sequence[int], rules: tuple[str, ...]
+) -> Judgement:
+    """Join judgements copy by copy into one.
 
     Args:
-        judgements: each with as many copies, in the same order.
+        judgements: each with as many copies, in the same order; those of a path stand together.
+        paths: the path that each becomes a part of.
         rules: names of the copies.
     """
     head = judgements[0]
@@ -61,15 +74,20 @@ def join_judgements(judgements: Sequence[Judgement], rules: tuple[str, ...]) -> 
     def joined(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate([_padded(value, steps) for value in values], axis=1)
 
-    names = ("equity", "cost", "position", "quantity", "ended")
     return replace(
         head,
-        segments=numbered([found.segments for found in judgements]),
+        segments=numbered([found.segments for found in judgements], paths),
         rules=rules,
         detail=_detail_of(judgements, joined),
         legs=_legs_of(judgements, joined),
-        **{name: joined([getattr(found, name) for found in judgements]) for name in names},
+        **{name: joined([getattr(found, name) for found in judgements]) for name in _columns(head)},
     )
+
+
+def _columns(record: Track | Judgement) -> list[str]:
+    """Return the fields of a record that are arrays."""
+    names = [item.name for item in fields(record)]
+    return [name for name in names if isinstance(getattr(record, name), np.ndarray)]
 
 
 def _legs_of(found: Sequence[Judgement], joined: Joined) -> Legs | None:

@@ -32,7 +32,7 @@ from grandmodel.learning.lightning.callbacks import (
 from grandmodel.learning.lightning.datamodule import RolloutDataModule
 from grandmodel.learning.lightning.module import MappoModule
 from grandmodel.learning.lightning.monitor import KEPT, TrainingMonitor
-from grandmodel.learning.lightning.progress import ProgressBar
+from grandmodel.learning.lightning.progress import ProgressBar, StepsTold
 from grandmodel.learning.lightning.state import Row, TrainingState, Validations
 
 
@@ -60,6 +60,7 @@ class FitPlan:
         votes: how right the votes of a rollout were, by name, for the monitor; None: not told.
         checkpoint_seconds: least time between two writes of ``last.ckpt``.
         progress: whether to draw a bar.
+        watch: is told steps taken and steps in all after every update; None: nobody is.
         console: where the bar and the word on Ctrl-C go.
     """
 
@@ -82,6 +83,7 @@ class FitPlan:
     votes: Callable[[Rollout], dict[str, float]] | None = None
     checkpoint_seconds: float = 10.0
     progress: bool = True
+    watch: Callable[[int, int], None] | None = None
     console: Console | None = None
 
     def __post_init__(self) -> None:
@@ -211,6 +213,8 @@ def _callbacks(plan: FitPlan, state: TrainingState, interruption: Interruption) 
     chosen.append(CheckpointWriter(state, plan.checkpoint_seconds))
     if plan.progress:
         chosen.append(ProgressBar(state, plan.console))
+    if plan.watch is not None:
+        chosen.append(StepsTold(state, plan.watch))
     return chosen
 
 

@@ -1,6 +1,7 @@
 """A progress bar in environment steps, with steps per second and the time left."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -93,3 +94,28 @@ class ProgressBar(Callback):
         """Take the bar down, also after an error."""
         del trainer, pl_module, stage
         self._bar.stop()
+
+
+class StepsTold(Callback):
+    """Tells somebody else's display how far training is.
+
+    Args:
+        state: counters.
+        tell: from steps taken and steps in all.
+    """
+
+    def __init__(self, state: TrainingState, tell: Callable[[int, int], None]) -> None:
+        self.state, self.tell = state, tell
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Tell the steps taken."""
+        del trainer, pl_module, outputs, batch, batch_idx
+        module = self.state.module
+        self.tell(module.env_steps, module.total_steps)

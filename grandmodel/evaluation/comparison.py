@@ -1,0 +1,162 @@
+"""Several runs beside one another: seeds and tasks of each configuration told as one.
+
+Source: ``docs/definitions.md``, Seeds and Choosing among configurations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grandmodel.evaluation.controls.plateau import plateau_rows
+from grandmodel.evaluation.seeds import interquartile_mean, seeds_interval
+from grandmodel.evaluation.selection import overfitting_probability
+from grandmodel.evaluation.standing import LEAST_CONFIGURATIONS, Series
+
+ONE_SEED = "one seed: no interval over seeds"
+OWN_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "verdict")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A judged run: what it was, on what, and what it earned."""
+
+    run: str  # its folder
+    judgement: str  # the folder in which it was judged
+    configuration: str  # hash of all settings but the seed and what belongs to the task
+    settings: Mapping[str, object]  # these settings by full name
+    task: str  # data set or fold
+    seed: int
+    metrics: Mapping[str, Any]  # metrics.json of the judgement
+    returns: Series | None  # closes and net returns of its sessions; None: no longer known
+
+    @property
+    def score(self) -> float:
+        """Net Sharpe ratio, 0 where there is none."""
+        return float(self.metrics.get("sharpe") or 0.0)
+
+
+def compare(results: Sequence[RunResult], *, draws: int, seed: int) -> dict[str, Any]:
+    """Tell runs by configuration: seeds as rows, tasks as columns.
+
+    Args:
+        results: judged runs; of two that are the same configuration, task and seed the first
+            counts.
+        draws: resamples behind each interval.
+        seed: of the resamples.
+
+    Returns:
+        ``configurations``, best first; ``pbo`` with its reason where it is null; ``plateau`` of
+        the settings that were varied alone; ``runs``.
+    """
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        groups.setdefault(result.configuration, []).append(result)
+    names = configuration_names([found[0].settings for found in groups.values()])
+    rows = [
+        {"name": name, **_told(found, draws=draws, seed=seed)}
+        for name, found in zip(names, groups.values(), strict=True)
+    ]
+    overfitting, reason = _overfitting(list(groups.values()))
+    keys = differing([found[0].settings for found in groups.values()])
+    varied = [({key: it.settings.get(key) for key in keys}, it.score) for it in results]
+    return {
+        "configurations": sorted(rows, key=lambda row: -row["sharpe"]),
+        "pbo": overfitting,
+        "pbo_reason": reason,
+        "plateau": plateau_rows(varied),
+        "runs": [
+            {
+                "run": it.run,
+                "judgement": it.judgement,
+                "configuration": names[list(groups).index(it.configuration)],
+                "task": it.task,
+                "seed": it.seed,
+                **{key: it.metrics.get(key) for key in OWN_FIGURES},
+            }
+            for it in results
+        ],
+    }
+
+
+def configuration_names(settings: Sequence[Mapping[str, object]]) -> list[str]:
+    """Name configurations by the settings in which they differ; one alone is `all runs`."""
+    keys = differing(settings)
+    if not keys:
+        return ["all runs"] * len(settings)
+    return [", ".join(f"{key}={found.get(key)}" for key in keys) for found in settings]
+
+
+def differing(settings: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the keys whose values are not the same everywhere, in order of the alphabet."""
+    names = sorted({key for found in settings for key in found})
+    return [key for key in names if any(it.get(key) != settings[0].get(key) for it in settings)]
+
+
+def score_table(
+    results: Sequence[RunResult],
+) -> tuple[list[int], list[str], NDArray[np.float64]]:
+    """Lay scores out as seeds, tasks and [seed, task]; NaN where there is no run."""
+    seeds = sorted({it.seed for it in results})
+    tasks = list(dict.fromkeys(it.task for it in results))
+    scores = np.full((len(seeds), len(tasks)), np.nan)
+    for it in reversed(results):
+        scores[seeds.index(it.seed), tasks.index(it.task)] = it.score
+    return seeds, tasks, scores
+
+
+def _told(results: Sequence[RunResult], *, draws: int, seed: int) -> dict[str, Any]:
+    """Return interquartile mean, interval and table of one configuration."""
+    seeds, tasks, scores = score_table(results)
+    whole = np.array([not np.isnan(row).any() for row in scores])
+    notes = [
+        f"seed {number} is left out of the interval: it has no run of "
+        f"{', '.join(task for task, score in zip(tasks, row, strict=True) if np.isnan(score))}"
+        for number, row, complete in zip(seeds, scores, whole, strict=True)
+        if not complete
+    ]
+    low = high = None
+    value = interquartile_mean(scores[~np.isnan(scores)])
+    if len(seeds) == 1:
+        notes.append(ONE_SEED)
+    elif whole.sum() > 1:
+        found = seeds_interval(scores[whole], draws=draws, seed=seed)
+        value, low, high = found.value, found.low, found.high
+    return {
+        "configuration": results[0].configuration,
+        "sharpe": value,
+        "sharpe_ci_low": low,
+        "sharpe_ci_high": high,
+        "seeds": seeds,
+        "tasks": tasks,
+        "table": [[None if np.isnan(it) else float(it) for it in row] for row in scores],
+        "notes": notes,
+    }
+
+
+def _overfitting(groups: Sequence[Sequence[RunResult]]) -> tuple[float | None, str | None]:
+    """Return the probability of overfitting among configurations, or why there is none."""
+    if len(groups) < LEAST_CONFIGURATIONS:
+        return None, f"{len(groups)} configurations, {LEAST_CONFIGURATIONS} are needed"
+    columns = [_series(group) for group in groups]
+    known = [column for column in columns if column is not None]
+    if len(known) < len(columns):
+        return None, "the session returns of some runs are no longer beside the ledger"
+    if any(not np.array_equal(closes, known[0][0]) for closes, _ in known):
+        return None, "the configurations were not judged on the same sessions"
+    return overfitting_probability(np.column_stack([net for _, net in known])), None
+
+
+def _series(group: Sequence[RunResult]) -> Series | None:
+    """Return the sessions of all tasks of a configuration one after another, seeds averaged."""
+    closes, nets = [], []
+    for task in sorted({it.task for it in group}):
+        series = [it.returns for it in group if it.task == task]
+        found = [it for it in series if it is not None]
+        if len(found) < len(series) or any(not np.array_equal(it[0], found[0][0]) for it in found):
+            return None
+        closes.append(found[0][0])
+        nets.append(np.mean([net for _, net in found], axis=0))
+    return np.concatenate(closes), np.concatenate(nets)

@@ -1,0 +1,133 @@
+"""The report of a comparison of runs: configurations, their seeds and tasks, every run."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from grandmodel.core.files import write_text
+from grandmodel.evaluation.report import tables
+from grandmodel.evaluation.report.html import html_of
+from grandmodel.evaluation.report.markdown import one_line, text_of
+from grandmodel.evaluation.report.page import STYLE
+from grandmodel.evaluation.report.section import Cell, Row, Section, Table
+
+NOTE = (
+    "Interquartile mean of the net Sharpe ratios of all seeds and tasks; in small type its 95 % "
+    "interval by stratified bootstrap over seeds."
+)
+
+
+def comparison_rows(record: Mapping[str, Any]) -> list[Row]:
+    """A row per configuration, best first."""
+    return [
+        {
+            "configuration": row["name"],
+            "Sharpe": Cell(
+                tables.shown(row["sharpe"], "number"), tables.interval(row, "sharpe", "number")
+            ),
+            "seeds": len(row["seeds"]),
+            "tasks": len(row["tasks"]),
+            "note": "; ".join(row["notes"]),
+        }
+        for row in record["configurations"]
+    ]
+
+
+def overfitting_text(record: Mapping[str, Any]) -> str:
+    """One sentence on the probability of overfitting."""
+    if record["pbo"] is None:
+        return f"probability of overfitting: not told, {record['pbo_reason']}"
+    return (
+        f"probability of overfitting {record['pbo']:.2f}: so often is the best of one half of the "
+        "sessions no better than the median on the other"
+    )
+
+
+def comparison_sections(record: Mapping[str, Any]) -> list[Section]:
+    """Return everything below the title."""
+    return [
+        Section("Configurations", (Table(comparison_rows(record)),), NOTE),
+        Section("Seeds and tasks", tuple(_tables(record))),
+        Section("Choosing among them", (), overfitting_text(record)),
+        *_plateau(record.get("plateau") or []),
+        Section("Every run", (Table([_run(it) for it in record["runs"]]),)),
+    ]
+
+
+def _tables(record: Mapping[str, Any]) -> list[Table]:
+    """Seeds as rows, tasks as columns, a table per configuration."""
+    return [
+        Table(
+            [
+                {
+                    "seed": seed,
+                    **{
+                        task: tables.shown(score, "number")
+                        for task, score in zip(row["tasks"], scores, strict=True)
+                    },
+                }
+                for seed, scores in zip(row["seeds"], row["table"], strict=True)
+            ],
+            row["name"],
+        )
+        for row in record["configurations"]
+    ]
+
+
+def _plateau(rows: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """How the Sharpe ratio falls off around the best, setting by setting."""
+    if not rows:
+        return []
+    blocks = tuple(
+        Table(
+            [
+                {
+                    row["key"]: point["value"],
+                    "Sharpe": tables.shown(point["metric"], "number"),
+                    "share of the best": tables.shown(point["share"], "percent"),
+                }
+                for point in row["points"]
+            ],
+            f"{row['key']}, best {row['best']}",
+        )
+        for row in rows
+    )
+    note = "Runs that differ from the best in this setting alone; a sharp peak is luck."
+    return [Section("Plateau", blocks, note)]
+
+
+def _run(row: Mapping[str, Any]) -> Row:
+    kinds = {key: kind for key, _, kind in tables.ROWS}
+    return {
+        "run": row["run"],
+        "configuration": row["configuration"],
+        "task": row["task"],
+        "seed": row["seed"],
+        **{
+            key.replace("_", " "): tables.shown(row[key], kinds[key])
+            for key in ("sharpe", "total_return", "max_drawdown", "trades")
+        },
+        "verdict": row["verdict"],
+        "judged in": row["judgement"],
+    }
+
+
+def write_comparison(
+    folder: Path, title: str, record: Mapping[str, Any], notes: Sequence[str]
+) -> None:
+    """Write ``report.md`` and ``report.html``; the page loads nothing from anywhere."""
+    found = comparison_sections(record)
+    said = "".join(f"**NOTE: {one_line(note)}**\n\n" for note in notes)
+    write_text(folder / "report.md", f"# {one_line(title)}\n\n{said}{text_of(found)}")
+    alarms = "".join(f'<p class="alarm">{escape(note)}</p>' for note in notes)
+    write_text(
+        folder / "report.html",
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1>{alarms}"
+        f"{html_of(found)}</body></html>\n",
+    )

@@ -1,0 +1,1 @@
+"""Protocols carried out: folds trained in parallel, pooled and judged once."""

@@ -1,0 +1,232 @@
+"""The tests of all folds judged once, as the account of one trader who followed them in turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+
+from grandmodel.evaluation import baselines
+from grandmodel.evaluation.controls.sweep import Cell
+from grandmodel.evaluation.judgement import Judgement
+from grandmodel.evaluation.kpi import kpi_rows
+from grandmodel.evaluation.ledger import Trial
+from grandmodel.evaluation.outputs import tidy
+from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
+from grandmodel.evaluation.statistics import Difference
+from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.verdict import Evidence
+from grandmodel.wiring.controls import Controls, find_controls
+from grandmodel.wiring.judging import Judging
+from grandmodel.wiring.occasion import Occasion
+from grandmodel.wiring.protocols.command import stored_config
+from grandmodel.wiring.protocols.pieces import (
+    PieceJudging,
+    fold_row,
+    pooled_subject,
+    shared_baselines,
+)
+from grandmodel.wiring.protocols.prepare import Prepared
+from grandmodel.wiring.rerun import Rerun
+from grandmodel.wiring.rivals import Rivals
+from grandmodel.wiring.trial import trial_of
+
+NON_CAUSAL = "non-causal: later bars trained for earlier tests; read the spread, not the profit"
+OF_THE_LEDGER = (  # of metrics.json: known when the ledger's line is written
+    "verdict", "verdict_reason", "test_openings", "trials", "deflated_sharpe", "pbo", "standing",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PooledRerun(Rerun):
+    """A joined judgement repeated: every fold's own team, joined again.
+
+    Attributes:
+        each: what repeats the pieces.
+        paths: the path of each.
+    """
+
+    each: tuple[Rerun, ...]
+    paths: tuple[int, ...]
+
+    def __call__(self, cells: Sequence[Cell], *, late: int | None = None) -> list[Track]:
+        """Return the joined account at each cell."""
+        found = [rerun(cells, late=late) for rerun in self.each]
+        return [join_tracks(tracks, self.paths) for tracks in zip(*found, strict=True)]
+
+    def surrogate_nets(self) -> list[NDArray[np.float64]] | None:
+        """Return the session returns of all folds one after another, draw by draw."""
+        found = [nets for it in self.each if (nets := it.surrogate_nets()) is not None]
+        if len(found) < len(self.each):
+            return None
+        return [np.concatenate(nets) for nets in zip(*found, strict=True)]
+
+
+class PooledJudging(Judging):
+    """The joined account of a path: each fold's own team on the bars that it tests.
+
+    Args:
+        prepared: the protocol.
+        pieces: of one path in order of time, or of several, path by path.
+        paths: the path of each piece.
+    """
+
+    def __init__(
+        self, prepared: Prepared, pieces: Sequence[PieceJudging], paths: Sequence[int]
+    ) -> None:
+        self.prepared, self.pieces, self.paths = prepared, pieces, paths
+        super().__init__(prepared.config, prepared.stage, pooled_subject(pieces), self._occasion())
+
+    def _occasion(self) -> Occasion:
+        stage, plan = self.prepared.stage, self.prepared.plan
+        sealed = () if stage.dataset.synthetic else tuple(stage.used("test", ""))
+        return Occasion(
+            kind="evaluate",
+            split=plan.protocol if plan.causal else f"{plan.protocol}, non-causal",
+            segments=tuple(it for piece in self.pieces for it in piece.occasion.segments),
+            opened=sealed,
+            sealed=sealed,
+            chosen_here=False,
+            notes=() if plan.causal else (NON_CAUSAL,),
+            sweep=self.prepared.command.sweep,
+        )
+
+    def _judge(self) -> tuple[Judgement, int, dict[str, int]]:
+        head = self.pieces[0]
+        rules = ("each fold's own", *head.judgement.rules[1:])
+        found = join_judgements([it.judgement for it in self.pieces], self.paths, rules)
+        return found, head.row, head.beside_rows
+
+    def _find_rivals(self) -> Rivals:
+        names = shared_baselines(self.pieces)
+        found = {
+            name: self._measure(
+                join_tracks([it.rivals.baselines[name].track for it in self.pieces], self.paths)
+            )
+            for name in names
+        }
+        settings = {name: _by_fold(name, self.pieces) for name in names}
+        random_p = None
+        if len(self.measured.trips):
+            drawn = baselines.random_trades(
+                self.stage.tape,
+                self.measured.track,
+                self.measured.scalars["sharpe"] or 0.0,
+                self.config.env,
+                seed=self.config.evaluation.seed,
+                draws=self.config.evaluation.random_draws,
+                sd_floor=self.subject.sd_floor,
+            )
+            found["random"] = self._measure(drawn.median)
+            random_p = drawn.p_value
+            settings["random"] = {"draws": len(drawn.sharpe), "p_value": random_p}
+        return Rivals(found, settings, random_p, {})
+
+    def _find_controls(self) -> Controls:
+        each = tuple(piece.rerun for piece in self.pieces)
+        whole = (self.config, self.stage, self.subject, self.occasion)
+        rerun = PooledRerun(*whole, each, tuple(self.paths))
+        return find_controls(rerun, self.measured, self._measure)
+
+    def _evidence(self, differences: Mapping[str, Difference]) -> Evidence:
+        return replace(super()._evidence(differences), causal=self.prepared.plan.causal)
+
+    def _facts(self) -> dict[str, Any]:
+        teams = [piece.subject.team for piece in self.pieces]
+        weights = np.mean([team.weights.tolist() for team in teams], axis=0)
+        return super()._facts() | {
+            "weights": dict(zip(teams[0].names, weights.tolist(), strict=True)),
+            "protocol": self.prepared.command.record,
+            "causal": self.prepared.plan.causal,
+            "folds": [fold_row(*it) for it in zip(self.pieces, self.paths, strict=True)],
+        }
+
+    def _trial(self, config: DictConfig) -> Trial:
+        del config  # the protocol's own settings make it another trial
+        whole = OmegaConf.create(stored_config(self.prepared.command))
+        plan, start = self.prepared.plan, self.subject.start_weights
+        return trial_of(whole, self.stage.dataset, plan.protocol, start)
+
+
+def _by_fold(name: str, pieces: Sequence[PieceJudging]) -> dict[str, Any]:
+    """Return how a baseline was set in each fold, a list per setting."""
+    settings = [piece.rivals.settings[name] for piece in pieces]
+    return {key: [found.get(key) for found in settings] for key in settings[0]}
+
+
+class SpreadJudging(PooledJudging):
+    """Several paths over the same bars: figures are means over them, and so are their bounds.
+
+    Lists, such as tables of the report, are those of the path with the median Sharpe ratio.
+
+    Args:
+        prepared: the protocol.
+        by_path: the judgement of each path.
+    """
+
+    def __init__(self, prepared: Prepared, by_path: Sequence[PooledJudging]) -> None:
+        self.by_path = by_path
+        order = sorted(by_path, key=lambda found: found.metrics["sharpe"] or 0.0)
+        self.middle = order[(len(order) - 1) // 2]
+        pieces = [(piece, k) for k, found in enumerate(by_path) for piece in found.pieces]
+        super().__init__(prepared, [it for it, _ in pieces], [k for _, k in pieces])
+
+    def _find_rivals(self) -> Rivals:
+        head = self.middle.rivals
+        numbers = range(len(self.by_path))
+        found = {
+            name: self._measure(
+                join_tracks([it.rivals.baselines[name].track for it in self.by_path], numbers)
+            )
+            for name in head.baselines
+            if all(name in it.rivals.baselines for it in self.by_path)
+        }
+        return Rivals(found, head.settings, head.random_p, {})
+
+    def _find_controls(self) -> Controls:
+        return self.middle.controls
+
+    def _metrics(self) -> dict[str, Any]:
+        self.evidence = self.middle.evidence
+        others = [found.metrics for found in self.by_path if found is not self.middle]
+        record = mean_record([self.middle.metrics, *others])
+        record["kpis"] = kpi_rows(record)
+        folds = [
+            row | {"path": k}
+            for k, found in enumerate(self.by_path)
+            for row in found.metrics["folds"]
+        ]
+        keys = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "cost_paid")
+        by_path = [
+            {"path": k, **{key: found.metrics[key] for key in keys}}
+            for k, found in enumerate(self.by_path)
+        ]
+        return tidy(record | {"paths": len(self.by_path), "folds": folds, "by_path": by_path})
+
+    def _append_to_ledger(self, folder: Path, config: DictConfig) -> Trial:
+        """Write the line of the path in the middle: one protocol is one trial."""
+        trial = self.middle._append_to_ledger(folder, config)
+        told = self.middle.metrics
+        self.metrics |= {key: told[key] for key in OF_THE_LEDGER if key in told}
+        self.told = self.middle.told
+        return trial
+
+
+def mean_record(records: Sequence[Any]) -> Any:
+    """Return records of one form with every number replaced by its mean over those that have it.
+
+    What is not a number is that of the first record.
+    """
+    head = records[0]
+    if isinstance(head, Mapping):
+        return {
+            key: mean_record([it[key] for it in records if isinstance(it, Mapping) and key in it])
+            for key in head
+        }
+    if isinstance(head, str | bool | list):
+        return head
+    known = [it for it in records if isinstance(it, int | float)]
+    return float(np.mean(known)) if known else head

@@ -1,0 +1,220 @@
+"""`evaluate.py runs=GLOB`: finished runs judged, and told together by configuration."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grandmodel.core.checks import require, require_choice
+from grandmodel.core.files import write_json, write_text
+from grandmodel.evaluation.comparison import compare
+from grandmodel.evaluation.outputs import tidy
+from grandmodel.evaluation.overlap import UsedSpan, overlapping
+from grandmodel.evaluation.report.runs_page import (
+    comparison_rows,
+    overfitting_text,
+    write_comparison,
+)
+from grandmodel.evaluation.report.section import cell
+from grandmodel.wiring.command_line import given_words, word_of
+from grandmodel.wiring.evaluate import run_evaluation
+from grandmodel.wiring.judged_runs import Finished, judgement_of, result_of
+from grandmodel.wiring.run_config import closed
+from grandmodel.wiring.run_folder import RunFolder, existing_run, fresh_folder, fresh_name
+from grandmodel.wiring.sections import PathsConfig
+from grandmodel.wiring.unseen import ALL_THE_SAME, MADE_FROM
+
+OWN_KEYS = ("split", "allow_overlap", "trust", "hydra.run.dir")
+PASSED_ON = ("evaluation", "paths", "trainer")  # to the judgement of a run that has none
+MANY_RUNS = "the configuration of each run is in its config.yaml"
+NOTE_ALLOWED = "runs that were trained on bars of the test period are among these"
+DRAWS, SEED = 2_000, 0
+
+
+@dataclass(frozen=True)
+class RunsCommand:
+    """What `runs=` was asked for."""
+
+    pattern: str
+    split: str
+    allowed: bool  # bars that a run was made from are judged all the same
+    words: tuple[str, ...]  # handed on to judgements
+    output: Path
+    folder: str | None
+
+
+def runs_command(arguments: Sequence[str]) -> RunsCommand:
+    """Read the command line of a comparison.
+
+    Raises:
+        UserError: keys that do not go with it.
+    """
+    raw = [word for word in arguments if word.startswith("runs=")]
+    pattern = raw[-1].removeprefix("runs=").strip("'\"") if raw else ""
+    others = [word for word in arguments if word not in raw]
+    given = given_words(["runs=all", *others], "runs", MANY_RUNS)
+    given.pop("runs")
+    require(bool(pattern), "runs= is empty; give a pattern such as runs='outputs/sweep/NAME/*'")
+    require(
+        "run" not in given,
+        "run= cannot be given with runs=, which names several: leave one of the two out",
+    )
+    for key in given:
+        handed = any(key == name or key.startswith(f"{name}.") for name in PASSED_ON)
+        require(
+            handed or key in OWN_KEYS,
+            f"{key} cannot be given with runs=: the runs keep their own settings; what may be "
+            f"given is {', '.join((*OWN_KEYS, *PASSED_ON))}",
+        )
+    split = str(_value(given, "split", "test"))
+    require_choice("split", split, ("test", "validation"))
+    folder = _value(given, "hydra.run.dir", None)
+    handed = [item for key, item in given.items() if key not in ("hydra.run.dir", "split")]
+    return RunsCommand(
+        pattern=pattern,
+        split=split,
+        allowed=_value(given, "allow_overlap", False) is True,
+        words=(f"split={split}", *(word_of(item) for item in handed)),
+        output=Path(str(_value(given, "paths.output", PathsConfig().output))),
+        folder=None if folder is None else str(folder),
+    )
+
+
+def _value(given: dict[str, Override], key: str, usual: object) -> object:
+    return given[key].value() if key in given else usual
+
+
+def run_comparison(arguments: Sequence[str], console: Console) -> Path:
+    """Judge runs where that was not done before, tell them together; return the folder.
+
+    Raises:
+        UserError: there are no such runs, one is not finished, or one saw what it is judged on.
+    """
+    command = runs_command(arguments)
+    runs = find_runs(command)
+    seen = _refuse_seen(command, runs)
+    parent = f"{command.output}/evaluate"
+    with fresh_folder(Path(command.folder or f"{parent}/{fresh_name(parent)}")) as folder:
+        results = [result_of(run, _judged(command, run, console)) for run in runs]
+        record = {"split": command.split, **compare(results, draws=DRAWS, seed=SEED)}
+        notes = [NOTE_ALLOWED] if seen else []
+        _write(folder, command, arguments, record, notes)
+    _show(record, notes, console)
+    return folder.path
+
+
+def find_runs(command: RunsCommand) -> list[Finished]:
+    """Find the training runs that a pattern names, folds of protocols included.
+
+    Raises:
+        UserError: there are none, or some are not finished.
+    """
+    places = [Path(name) for name in sorted(glob.glob(command.pattern))]  # noqa: PTH207
+    nested = [
+        inner
+        for place in places
+        for inner in (sorted((place / "folds").glob("*")) if _is_protocol(place) else [place])
+    ]
+    folders = [place for place in nested if (place / "config.yaml").is_file()]
+    trained = [it for it in folders if "judged_run" not in RunFolder(it).read_run_json()]
+    require(
+        bool(trained),
+        f"runs={command.pattern} names no run: {len(places)} things are there and none of them is "
+        "the folder of a training; give the folders that train.py named, such as "
+        "runs='outputs/sweep/NAME/*'",
+    )
+    waiting = [place for place in trained if not (place / "metrics.json").is_file()]
+    require(
+        not waiting,
+        f"{len(waiting)} of {len(trained)} runs are not finished, the first is "
+        f"{waiting[0] if waiting else ''}: continue it with python train.py resume=DIR, or leave "
+        "it out of runs=",
+    )
+    return [_finished(place) for place in trained]
+
+
+def _is_protocol(place: Path) -> bool:
+    return (place / "folds").is_dir()
+
+
+def _finished(place: Path) -> Finished:
+    folder, stored = existing_run(str(place), "runs")
+    config = OmegaConf.to_container(closed(stored), resolve=True)
+    assert isinstance(config, dict)  # noqa: S101 - narrows the type of a mapping
+    return Finished(folder, {str(key): value for key, value in config.items()})
+
+
+def _refuse_seen(command: RunsCommand, runs: Sequence[Finished]) -> bool:
+    """Refuse runs that were made from bars of the split they are to be judged on.
+
+    Returns:
+        Whether there are such runs, which were allowed.
+
+    Raises:
+        UserError: there are, and ``allow_overlap`` is not given.
+    """
+    use = "test" if command.split == "test" else "selection"
+    found = []
+    for run in runs:
+        used = [UsedSpan.from_record(it) for it in run.folder.read_run_json().get("used", [])]
+        wanted = [it for it in used if it.use == use and it.run == run.folder.path.name]
+        makers = [it for it in used if it.use in MADE_FROM[command.split] and it not in wanted]
+        planted = run.config["data"]["kind"] == "synthetic"
+        if not planted and any(overlapping(span, makers) for span in wanted):
+            found.append(run.folder.path)
+    require(
+        command.allowed or not found,
+        f"{found[0] if found else ''} was trained on bars of the {command.split} split that it "
+        f"would be judged on: leave it out of runs=, or give {ALL_THE_SAME}",
+    )
+    return bool(found)
+
+
+def _judged(command: RunsCommand, run: Finished, console: Console) -> Path:
+    """Return the judgement of a run; it is made where there is none."""
+    place = run.folder.path
+    found = judgement_of(run, command.split, command.output / "evaluate")
+    if found is None:
+        console.print(f"judging {place} on {command.split}", markup=False)
+        words = [f"run={place}", *command.words]
+        found = run_evaluation(words, Console(quiet=True)).folder.path
+    return found
+
+
+def _write(
+    folder: RunFolder,
+    command: RunsCommand,
+    arguments: Sequence[str],
+    record: dict[str, Any],
+    notes: Sequence[str],
+) -> None:
+    folder.write_run_json(runs=[row["run"] for row in record["runs"]], notes=list(notes))
+    title = f"{len(record['runs'])} runs, {len(record['configurations'])} configurations, "
+    write_comparison(folder.path, title + record["split"], record, notes)
+    write_json(folder.path / "metrics.json", tidy(record))
+    write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in arguments))
+    settings = DictConfig({"runs": command.pattern, "split": command.split})
+    write_text(folder.path / "config.yaml", OmegaConf.to_yaml(settings))
+
+
+def _show(record: dict[str, Any], notes: Sequence[str], console: Console) -> None:
+    """Print the table of configurations, and what choosing among them means."""
+    rows = comparison_rows(record)
+    table = Table(title=f"{record['split']}: {len(record['runs'])} runs", box=box.SIMPLE)
+    for name in rows[0]:
+        table.add_column(name)
+    for row in rows:
+        cells = [cell(row[name]) for name in row]
+        table.add_row(*(Text(f"{it.text}  {it.small}".rstrip()) for it in cells))
+    console.print(table)
+    console.print(overfitting_text(record), markup=False)
+    for note in notes:
+        console.print(f"note: {note}", markup=False, style="yellow")

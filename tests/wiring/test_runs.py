@@ -1,0 +1,61 @@
+"""`evaluate.py runs=`: which runs are meant, what is refused, and the table of one seed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from entry_points import call
+
+from grandmodel.core.checks import UserError
+from grandmodel.wiring.runs import find_runs, runs_command
+
+
+def begun(folder: Path) -> Path:
+    """A training that has not ended."""
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("agent: {}\n")
+    (folder / "run.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["runs="], "runs= is empty"),
+        (["runs=a/*", "run=b"], "run= cannot be given with runs="),
+        (["runs=a/*", "split=train"], "split must be one of test, validation"),
+        (["runs=a/*", "agent.gate=0.5"], "agent.gate cannot be given with runs="),
+        (["runs=a/*", "-m"], "-m cannot be given with runs="),
+    ],
+)
+def test_a_command_that_compares_nothing_is_refused(words: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        runs_command(words)
+
+
+def test_a_pattern_without_finished_runs_is_refused(tmp_path: Path) -> None:
+    pattern = f"runs={tmp_path}/*"
+    with pytest.raises(UserError, match="names no run: 0 things are there"):
+        find_runs(runs_command([pattern]))
+    begun(tmp_path / "one")
+    with pytest.raises(UserError, match=r"1 of 1 runs are not finished, the first is .*/one"):
+        find_runs(runs_command([pattern]))
+    judged = begun(tmp_path / "two")
+    (judged / "run.json").write_text('{"judged_run": "one"}')
+    with pytest.raises(UserError, match="1 of 1 runs are not finished"):
+        find_runs(runs_command([pattern]))
+
+
+def test_one_seed_is_told_as_such(run: Path, home: Path) -> None:
+    done = call("evaluate.py", home, "runs=outputs/train/whol*", "hydra.run.dir=outputs/evaluate/c")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "one seed: no interval over seeds" in done.stdout
+    assert "1 configurations, 8 are needed" in done.stdout
+    folder = home / "outputs" / "evaluate" / "c"
+    found = json.loads((folder / "metrics.json").read_text())
+    own = json.loads((run / "metrics.json").read_text())
+    (row,) = found["runs"]
+    assert row["sharpe"] == own["sharpe"]  # judged on test when it was trained: no second look
+    assert row["judgement"] == "outputs/train/whole"
+    assert "one seed" in (folder / "report.md").read_text()
+    assert "<h2>Configurations</h2>" in (folder / "report.html").read_text()
