@@ -68,6 +68,11 @@ def test_an_unknown_capacity_says_why():
     assert "capacity unknown: no volume" in text_of([section])
 
 
+def test_a_loss_before_costs_is_called_one():
+    costs = {"costs": [cell_of_costs(1.0, 0, -1.0)], "break_even_cost_scale": -0.2}
+    assert "It lost money before costs." in text_of(control_sections({"controls": costs}))
+
+
 @pytest.mark.parametrize("metrics", [{}, {"controls": None}, {"controls": {"costs": []}}])
 def test_where_nothing_was_controlled_nothing_is_shown(metrics):
     assert control_sections(metrics) == []

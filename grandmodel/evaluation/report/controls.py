@@ -72,8 +72,10 @@ def _costs(record: Record) -> Section | None:
     ]
     note = "The team judged again at each factor and delay; it sees the account it has there."
     scale = record.get("break_even_cost_scale")
-    if scale is not None:
+    if scale is not None and scale > 0.0:
         note += f" Its gross profit is {_number(scale)} times its costs."
+    elif scale is not None:
+        note += " It lost money before costs."
     return Section("Other costs", (Picture(figure, ()), Table(rows)), note) if rows else None
 
 
