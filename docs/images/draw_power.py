@@ -16,6 +16,7 @@ COLOURS = {1: "#8c959f", 20: "#0969da", 200: "#cf222e"}
 def main() -> None:
     """Draw a panel for each length of the split and a curve for each number of trials."""
     cells = json.loads(RESULTS.read_text())["cells"]
+    cells = [cell for cell in cells if cell["market"] > 0.0]
     lengths = sorted({cell["years"] for cell in cells})
     figure, panels = plt.subplots(1, len(lengths), figsize=(10, 3.4), sharey=True)
     for panel, years in zip(panels, lengths, strict=True):
