@@ -18,7 +18,7 @@ from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.learned.rivals import find_learned
 from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.market import Stage, build_stage, read_dataset, stage_of
-from grandmodel.wiring.occasion import Occasion, own_split
+from grandmodel.wiring.occasion import Occasion, own_split, say_where_it_never_trades
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_config import RunCommand, from_run
@@ -26,7 +26,7 @@ from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
 from grandmodel.wiring.same import require_same_bars, told_changes
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
-from grandmodel.wiring.train import load_subject, run_training, say_where_it_never_trades
+from grandmodel.wiring.train import load_subject, run_training
 from grandmodel.wiring.unseen import BACKTEST_REMEDY, seen_by_run
 
 EVALUATE_OPTIONS: dict[str, object] = {

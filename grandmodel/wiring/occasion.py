@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from rich.console import Console
+
 from grandmodel.core.types import Segment
 from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.controls.sweep import Sweep
@@ -83,3 +85,11 @@ def build_validator(
         sd_floor=sd_floor,
         detail=detail,
     )
+
+
+def say_where_it_never_trades(subject: Subject, console: Console) -> None:
+    """Say that calibration found no gate at which the team earns."""
+    if subject.gate >= 1.0:
+        console.print(
+            "gate 1.0: no gate earned on validation with enough round trips; the team never trades"
+        )

@@ -28,7 +28,12 @@ from grandmodel.wiring.learned.rivals import find_learned
 from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, log_report
 from grandmodel.wiring.market import Stage, build_stage
-from grandmodel.wiring.occasion import Subject, build_validator, own_split
+from grandmodel.wiring.occasion import (
+    Subject,
+    build_validator,
+    own_split,
+    say_where_it_never_trades,
+)
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder
@@ -271,14 +276,6 @@ def _judge(training: Training, origin: Origin, result: FitResult, console: Conso
     occasion = own_split("train", config, stage, split).seen_before(seen)
     learned = find_learned(config, stage, subject, occasion, origin, run_training, console)
     return Judging(config, stage, subject, occasion, learned)
-
-
-def say_where_it_never_trades(subject: Subject, console: Console) -> None:
-    """Say that calibration found no gate at which the team earns."""
-    if subject.gate >= 1.0:
-        console.print(
-            "gate 1.0: no gate earned on validation with enough round trips; the team never trades"
-        )
 
 
 def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:

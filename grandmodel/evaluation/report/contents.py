@@ -12,6 +12,7 @@ from grandmodel.evaluation.report import figures, kpi_tables, tables, training, 
 from grandmodel.evaluation.report.confidence import confidence_sections
 from grandmodel.evaluation.report.controls import control_sections
 from grandmodel.evaluation.report.curves import drawdown_rows, equity_curve, equity_rows
+from grandmodel.evaluation.report.folds import fold_sections
 from grandmodel.evaluation.report.over_time import over_time
 from grandmodel.evaluation.report.provenance import origin_section, trial_section
 from grandmodel.evaluation.report.section import Picture, Row, Section, Table
@@ -54,6 +55,7 @@ def sections(data: ReportData) -> list[Section]:
     found = [
         *_curves(data),
         _metrics(data),
+        *fold_sections(data.metrics),
         *over_time(data.own, _few(data.baselines)),
         *trip_sections(data.own, data.decisions, data.close),
         *_decisions(data),

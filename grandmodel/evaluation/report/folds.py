@@ -1,0 +1,50 @@
+"""The folds of a protocol: who tested what, chosen where, and with which result."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grandmodel.evaluation.report import tables
+from grandmodel.evaluation.report.section import Row, Section, Table
+
+NOTE = (
+    "Each fold is a team of its own, trained and chosen on the bars that it learned from; the "
+    "figures above are those of its tests one after another."
+)
+SPREAD = (
+    "Later bars trained for earlier tests: these paths tell how results spread, not what could "
+    "have been earned. Figures above are means over them, and so are their bounds."
+)
+
+
+def fold_sections(metrics: Mapping[str, Any]) -> list[Section]:
+    """Return the tables of folds and paths, nothing where no protocol was judged."""
+    folds, paths = metrics.get("folds") or [], metrics.get("by_path") or []
+    found = []
+    if paths:
+        rows = [{"path": row["path"], **_figures(row)} for row in paths]
+        found.append(Section("Paths", (Table(rows),), SPREAD))
+    if folds:
+        found.append(Section("Folds", (Table([_fold(row) for row in folds]),), NOTE))
+    return found
+
+
+def _fold(row: Mapping[str, Any]) -> Row:
+    return {
+        "fold": row["fold"],
+        "tests from": row["from"],
+        "to": row["to"],
+        "learned from": row["learned_from"],
+        "until": row["learned_to"],
+        "gate": tables.shown(row["gate"], "number"),
+        "Sharpe where chosen": tables.shown(row["validation_sharpe"], "number"),
+        **_figures(row),
+    }
+
+
+def _figures(row: Mapping[str, Any]) -> Row:
+    return {
+        "Sharpe": tables.shown(row["sharpe"], "number"),
+        "return": tables.shown(row["total_return"], "percent"),
+        "drawdown": tables.shown(row["max_drawdown"], "percent"),
+        "round trips": tables.shown(row["trades"], "count"),
+    }

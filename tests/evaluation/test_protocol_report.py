@@ -1,0 +1,42 @@
+"""What a report tells of folds, of paths, and of runs beside one another."""
+
+from grandmodel.evaluation.report.folds import SPREAD, fold_sections
+from grandmodel.evaluation.report.markdown import text_of
+from grandmodel.evaluation.report.runs_page import comparison_sections, overfitting_text
+
+FIGURES = {"sharpe": 1.25, "total_return": 0.1, "max_drawdown": 0.05, "trades": 40}
+FOLD = {
+    "fold": "1of6", "from": "2020-01-01", "to": "2020-02-01", "learned_from": "2019-01-01",
+    "learned_to": "2019-12-30", "gate": 0.35, "validation_sharpe": 2.5, **FIGURES,
+}  # fmt: skip
+
+
+def test_a_run_without_a_protocol_has_no_folds() -> None:
+    assert fold_sections({"sharpe": 1.0}) == []
+
+
+def test_folds_stand_with_their_bars() -> None:
+    (section,) = fold_sections({"folds": [FOLD]})
+    text = text_of([section])
+    assert "| 1of6 " in text
+    assert "2019-12-30" in text
+    assert "2.50" in text
+
+
+def test_paths_are_marked_as_what_they_are() -> None:
+    paths, folds = fold_sections({"folds": [FOLD], "by_path": [{"path": 0, **FIGURES}]})
+    assert paths.note == SPREAD
+    assert folds.title == "Folds"
+
+
+def test_a_comparison_tells_every_configuration_and_run() -> None:
+    row = {"name": "seed only", "sharpe": 1.0, "sharpe_ci_low": 0.5, "sharpe_ci_high": 1.5,
+           "seeds": [0, 1], "tasks": ["NQ"], "table": [[0.5], [1.5]], "notes": []}  # fmt: skip
+    run = {"run": "a", "judgement": "b", "configuration": "seed only", "task": "NQ", "seed": 0,
+           "verdict": "cannot tell", **FIGURES}  # fmt: skip
+    record = {"configurations": [row], "runs": [run], "pbo": 0.25, "pbo_reason": None}
+    text = text_of(comparison_sections(record))
+    assert "0.50 to 1.50" in text
+    assert overfitting_text(record).startswith("probability of overfitting 0.25")
+    assert overfitting_text(record) in text
+    assert "cannot tell" in text
