@@ -88,5 +88,9 @@ def test_a_plateau_marks_the_best_and_what_its_neighbours_keep():
     section = plateau_section(rows)
     text = text_of([section])
     assert "**2.00**" in text
-    assert "25.0 %" in text
+    assert "**1.50**" not in text
+    assert [row["next to it keeps"] for row in section.blocks[0].rows] == ["25.0 %"]
+    assert [row["share of the best"] for row in section.blocks[1].rows] == [
+        "25.0 %", "100.0 %", "75.0 %",
+    ]  # fmt: skip
     assert html_of([section]).count("plotly-graph-div") == 1

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from grandmodel.evaluation.report.figures import INK, OTHERS, OWN, line, styled
+from grandmodel.evaluation.report.section import OWN as BEST
 from grandmodel.evaluation.report.section import Cell, Picture, Row, Section, Table
 from grandmodel.evaluation.report.tables import shown
 
@@ -31,7 +32,6 @@ def control_sections(metrics: Mapping[str, Any]) -> list[Section]:
         _surrogates,
         _shifts,
         _capacity,
-        _plateau,
     )
     found = (part(record) for part in parts)
     return [section for section in found if section is not None]
@@ -210,13 +210,8 @@ def _capacity(record: Record) -> Section | None:
     return Section("Capacity", (Picture(figure, ()), Table(rows)), note)
 
 
-def _plateau(record: Record) -> Section | None:
-    found = record.get("plateau")
-    return plateau_section(found) if found else None
-
-
 def plateau_section(found: Sequence[Record]) -> Section:
-    """Return how a sweep's metric falls off around its best, a figure for each setting.
+    """Return how the Sharpe ratio of a sweep falls off around its best, setting by setting.
 
     Args:
         found: rows of :func:`grandmodel.evaluation.controls.plateau.plateau_rows`.
@@ -226,17 +221,29 @@ def plateau_section(found: Sequence[Record]) -> Section:
             "setting": row["key"],
             "best": f"{row['best']:g}",
             "next to it keeps": shown(row["neighbours_share"], "percent"),
-            **{f"{point['value']:g}": _point(point, row["best"]) for point in row["points"]},
         }
         for row in found
     ]
-    blocks = [Picture(_falling(row), (), row["key"]) for row in found]
-    note = "Runs that differ from the best in one setting alone; seeds of one setting averaged."
-    return Section("Around the best of the sweep", (Table(rows), *blocks), note)
+    pictures = [Picture(_falling(row), _points(row), row["key"]) for row in found]
+    note = (
+        "Runs that differ from the best in one setting alone, seeds averaged. A peak whose "
+        "neighbours keep little was found by luck."
+    )
+    return Section("Around the best of the sweep", (Table(rows), *pictures), note)
 
 
-def _point(point: Record, best: float) -> Cell:
-    return Cell(_number(point["metric"]), mark="own" if point["value"] == best else "")
+def _points(row: Record) -> list[Row]:
+    """What was measured at each value of a setting, the best one marked."""
+    return [
+        {
+            row["key"]: f"{point['value']:g}",
+            "Sharpe": Cell(
+                _number(point["metric"]), mark=BEST if point["value"] == row["best"] else ""
+            ),
+            "share of the best": shown(point["share"], "percent"),
+        }
+        for point in row["points"]
+    ]
 
 
 def _falling(row: Record) -> go.Figure:
@@ -244,4 +251,4 @@ def _falling(row: Record) -> go.Figure:
     metric = np.array([point["metric"] for point in row["points"]], dtype=np.float64)
     curve = line(values, metric, row["key"], OWN, width=2.0).update(mode="lines+markers")
     figure = go.Figure(curve.update(showlegend=False))
-    return styled(figure, height=HEIGHT, y_title="metric", x_title=row["key"])
+    return styled(figure, height=HEIGHT, y_title="net Sharpe ratio", x_title=row["key"])

@@ -9,6 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from grandmodel.core.files import write_text
 from grandmodel.evaluation.report import tables
+from grandmodel.evaluation.report.controls import plateau_section
 from grandmodel.evaluation.report.html import html_of
 from grandmodel.evaluation.report.markdown import one_line, text_of
 from grandmodel.evaluation.report.page import STYLE
@@ -48,11 +49,12 @@ def overfitting_text(record: Mapping[str, Any]) -> str:
 
 def comparison_sections(record: Mapping[str, Any]) -> list[Section]:
     """Return everything below the title."""
+    varied = record.get("plateau") or []
     return [
         Section("Configurations", (Table(comparison_rows(record)),), NOTE),
         Section("Seeds and tasks", tuple(_tables(record))),
         Section("Choosing among them", (), overfitting_text(record)),
-        *_plateau(record.get("plateau") or []),
+        *([plateau_section(varied)] if varied else []),
         Section("Every run", (Table([_run(it) for it in record["runs"]]),)),
     ]
 
@@ -75,28 +77,6 @@ def _tables(record: Mapping[str, Any]) -> list[Table]:
         )
         for row in record["configurations"]
     ]
-
-
-def _plateau(rows: Sequence[Mapping[str, Any]]) -> list[Section]:
-    """How the Sharpe ratio falls off around the best, setting by setting."""
-    if not rows:
-        return []
-    blocks = tuple(
-        Table(
-            [
-                {
-                    row["key"]: point["value"],
-                    "Sharpe": tables.shown(point["metric"], "number"),
-                    "share of the best": tables.shown(point["share"], "percent"),
-                }
-                for point in row["points"]
-            ],
-            f"{row['key']}, best {row['best']}",
-        )
-        for row in rows
-    )
-    note = "Runs that differ from the best in this setting alone; a sharp peak is luck."
-    return [Section("Plateau", blocks, note)]
 
 
 def _run(row: Mapping[str, Any]) -> Row:
