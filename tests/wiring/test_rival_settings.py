@@ -68,6 +68,12 @@ def test_what_one_agent_saw_of_the_future_the_single_one_sees(tmp_path):
     assert build_system(typed(settings, TrainConfig)).specs[0].context[-1] == "leak"
 
 
+def test_what_one_member_reads_beside_the_teams_context_the_single_one_reads(tmp_path):
+    origin = origin_of(tmp_path, "agent.members.regime.context=[slope_z]")
+    settings = rival_settings(origin, PATHS)["single_agent_ppo"]
+    assert build_system(typed(settings, TrainConfig)).specs[0].context[-1] == "slope_z"
+
+
 def test_rewards_of_single_members_go_where_no_member_can_have_them(tmp_path):
     given = "reward.members.fvg.gap_entry=0.1"
     origin = origin_of(tmp_path, "agent=tactical", "reward=text", given)
