@@ -38,7 +38,7 @@ from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.controls import Controls, find_controls
-from grandmodel.wiring.learned.rivals import LearnedRival, beaten, list_rivals
+from grandmodel.wiring.learned.rivals import LearnedRival, beaten, list_rivals, told_beaten
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
 from grandmodel.wiring.reporting import report_data
@@ -226,6 +226,8 @@ class Judging:
         console.print(terminal_table(self.metrics))
         console.print(kpis_line(self.metrics), markup=False)
         console.print(self.metrics["verdict_reason"], markup=False)
+        if beside := told_beaten(self.metrics):
+            console.print(beside, markup=False)
         if "ledger" in self.told:
             console.print(f"note: {self.told['ledger']}", markup=False, style="yellow")
 

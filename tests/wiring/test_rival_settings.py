@@ -5,8 +5,10 @@ import json
 import pytest
 from omegaconf import OmegaConf
 
+from grandmodel.evaluation.statistics import Difference
 from grandmodel.systems.critic import NoCritic, OwnCritics
 from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.learned.rivals import beaten, told_beaten
 from grandmodel.wiring.learned.settings import Origin, rival_settings
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.schema import TrainConfig
@@ -105,6 +107,28 @@ def test_rivals_are_kept_by_what_makes_them(tmp_path):
         assert origin_of(tmp_path, *overrides).home("outputs") != home
     for key in ("bars_fingerprint", "data_fingerprint", "start_weights"):
         assert origin_of(tmp_path, facts={key: "c"}).home("outputs") != home
+
+
+def test_an_interval_that_holds_zero_cannot_tell():
+    found = {
+        "better": Difference(1.0, 0.1, 2.0),
+        "worse": Difference(-1.0, -2.0, -0.1),
+        "open": Difference(1.0, -0.5, 2.0),
+        "short": Difference(1.0, float("nan"), float("nan")),
+        "flat": Difference(1.0, 0.5, 2.0),
+    }
+    told = beaten(found, ["better", "worse", "open", "short"])
+    assert told == {
+        "beats_better": True,
+        "beats_worse": False,
+        "beats_open": None,
+        "beats_short": None,
+    }
+    assert told_beaten({"sharpe": 1.0}) is None
+    assert told_beaten(told) == (
+        "beside learned baselines the team beats better; is beaten by worse; "
+        "cannot tell from open, short"
+    )
 
 
 def test_the_hash_of_a_trial_reads_what_the_folder_is_named_by():

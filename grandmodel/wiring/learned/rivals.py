@@ -134,6 +134,17 @@ def beaten(differences: Mapping[str, Difference], names: Sequence[str]) -> dict[
     return found
 
 
+def told_beaten(metrics: Mapping[str, Any]) -> str | None:
+    """Return one sentence on `beats_<name>` of all rivals, None where there are none."""
+    words = {True: "beats", False: "is beaten by", None: "cannot tell from"}
+    by_word: dict[str, list[str]] = {}
+    for key, value in metrics.items():
+        if key.startswith("beats_"):
+            by_word.setdefault(words[value], []).append(key.removeprefix("beats_"))
+    said = [f"{word} {', '.join(names)}" for word, names in by_word.items()]
+    return f"beside learned baselines the team {'; '.join(said)}" if said else None
+
+
 def list_rivals(
     ledger: Ledger,
     rivals: Sequence[LearnedRival],
