@@ -94,22 +94,22 @@ def decision_figure(
         for colour, (label, column) in zip(CLASS_COLOURS.values(), bands[name], strict=True):
             figure.add_trace(
                 go.Scatter(
-                    x=x,
-                    y=_small(decisions[column].to_numpy()),
+                    x0=0,
+                    y=_percent(decisions[column].to_numpy(np.float64)),
                     name=label,
                     legendgroup=label,
                     showlegend=name == "ensemble",
                     stackgroup=name,
                     line={"width": 0, "color": colour},
                     fillcolor=colour,
-                    hovertemplate=f"{name} {label} %{{y:.2f}}<extra></extra>",
+                    hovertemplate=f"{name} {label} %{{y}} %<extra></extra>",
                 ),
                 row=row,
                 col=1,
             )
         figure.update_yaxes(
             title={"text": name, "font": {"size": 11}},
-            range=[0, 1],
+            range=[0, 100],
             showticklabels=False,
             row=row,
             col=1,
@@ -198,6 +198,13 @@ def line(
         showlegend=legend,
         line={"color": colour, "width": width},
     )
+
+
+def _percent(probabilities: np.ndarray) -> np.ndarray:
+    """Whole percents, a byte each; what is undefined stays out of the drawing."""
+    if np.isfinite(probabilities).all():
+        return np.rint(100.0 * probabilities).astype(np.uint8)
+    return _small(np.rint(100.0 * probabilities))
 
 
 def _small(values: np.ndarray) -> np.ndarray:

@@ -140,11 +140,12 @@ def _exposure_figure(mine: Rolling) -> go.Figure:
     for row, (values, name, colour) in enumerate(
         ((mine.exposure, "exposure", OWN_COLOUR), (mine.turnover, "turnover", "#b7791f")), start=1
     ):
-        figure.add_trace(line(mine.x, 100 * values, name, colour, width=1.8), row=row, col=1)
+        drawn = line(mine.x, 100 * values, name, colour, width=1.8, points=BESIDE_POINTS)
+        figure.add_trace(drawn, row=row, col=1)
         title = {"text": f"{name}, %", "font": {"size": 11}}
         figure.update_yaxes(rangemode="tozero", title=title, row=row, col=1)
-    drawn = styled(figure, height=320, x=mine.x)
-    return drawn.update_xaxes(title=None, row=1, col=1).update_layout(showlegend=False)
+    styled(figure, height=320, x=mine.x)
+    return figure.update_xaxes(title=None, row=1, col=1).update_layout(showlegend=False)
 
 
 def _sharpe_rows(mine: Rolling, beside: Mapping[str, Rolling]) -> Sequence[Row]:
