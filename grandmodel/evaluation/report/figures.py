@@ -23,7 +23,7 @@ CLASS_COLOURS = {"bear": "#c2410c", "neutral": "#d7dade", "bull": "#15803d"}
 INK = "#1f2937"
 GRID = "#e7e9ed"
 TEMPLATE = go.layout.Template(  # the library's own is longer than most figures
-    layout={"xaxis": {"automargin": True}, "yaxis": {"automargin": True}}
+    layout={axis: {"automargin": True, "title": {"standoff": 12}} for axis in ("xaxis", "yaxis")}
 )
 BESIDE_POINTS = 600  # of a curve that the policy's is compared with
 WINDOW_DECISIONS = 1_000  # decisions shown bar by bar

@@ -58,8 +58,10 @@ def _worth_rows(told: Mapping[str, Any]) -> list[Row]:
         "gross": "gross",
         "cost": "cost",
         "net": "net",
-        "break_even_cost": "break-even cost (none: it loses before costs)",
+        "break_even_cost": "break-even cost",
     }
+    if told["break_even_cost"] is None:
+        labels["break_even_cost"] += ": none, nothing is left before costs"
     return [
         {
             f"{told['unit']} a round trip": label,
@@ -112,17 +114,13 @@ def _count(value: float | None) -> str:
 
 
 def _holding_rows(told: Mapping[str, Any]) -> list[Row]:
+    figures = [key for key in told["holding"][0] if key != "round_trips"]
     return [
         {
-            "round trips": record["round_trips"],
-            "count": _count(record["count"]),
-            **{
-                f"{what}, {key}": _count(record[f"{what}_{key}"])
-                for what in ("bars", "hours")
-                for key in ("mean", "median", "p90", "longest")
-            },
+            "figure": "round trips" if key == "count" else key.replace("_", ", "),
+            **{record["round_trips"]: _count(record[key]) for record in told["holding"]},
         }
-        for record in told["holding"]
+        for key in figures
     ]
 
 
