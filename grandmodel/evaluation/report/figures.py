@@ -14,11 +14,11 @@ OWN = "#1257a6"
 KNOWN = {
     "flat": "#9aa1ac",
     "long_only": "#b7791f",
-    "vol_target": "#94712f",
+    "vol_target": "#a3485f",
     "ma_cross": "#7c4d9e",
     "random": "#0f766e",
 }
-OTHERS = ("#a3485f", "#4b6b2f", "#50586b", "#b8860b")
+OTHERS = ("#8a5a2b", "#4b6b2f", "#50586b", "#b8860b")
 CLASS_COLOURS = {"bear": "#c2410c", "neutral": "#d7dade", "bull": "#15803d"}
 INK = "#1f2937"
 GRID = "#e7e9ed"
