@@ -105,8 +105,8 @@ def test_a_long_stretch_ends_with_a_session(dataset, monkeypatch):
     assert tape.session[stretch.stop] != tape.session[stretch.stop - 1]
 
 
-def test_finer_bars_are_drawn_and_the_longer_made_of_them(dataset):
-    bars = dataset.paths[0].bars
+def in_quarters(bars):
+    """Bars of 15 minutes of which the given half hours are made."""
     half = 15 * 60_000_000_000
     times = np.stack([bars.open_time_ns, bars.open_time_ns + half], axis=1).ravel()
     middle = np.sqrt(bars.open * bars.close)
@@ -116,10 +116,15 @@ def test_finer_bars_are_drawn_and_the_longer_made_of_them(dataset):
     }
     top, low = np.maximum(*columns.values()), np.minimum(*columns.values())
     volume = np.repeat(bars.volume, 2)
-    fine = replace(
+    return replace(
         bars, open_time_ns=times, high=top * 1.001, low=low * 0.999, volume=volume, minutes=15,
         **columns,
     )  # fmt: skip
+
+
+def test_finer_bars_are_drawn_and_the_longer_made_of_them(dataset):
+    bars = dataset.paths[0].bars
+    fine = in_quarters(bars)
     whole = Dataset((MarketPath(resample(fine, 30), fine),), {})
     found = surrogate_dataset(whole, Stretch(0, 100, 600, 700), draws=1, seed=0).paths[1]
     assert len(found.bars) == 600
@@ -127,6 +132,19 @@ def test_finer_bars_are_drawn_and_the_longer_made_of_them(dataset):
     np.testing.assert_array_equal(found.bars.close, found.finest.close[1::2])
     np.testing.assert_array_equal(found.bars.close[:500], bars.close[100:600])
     assert not np.isclose(found.bars.close[500:], bars.close[600:700]).all()
+
+
+def test_a_stretch_that_ends_in_half_a_bar_keeps_it_in_every_draw(dataset):
+    fine = in_quarters(dataset.paths[0].bars)
+    rows = np.delete(np.arange(len(fine)), 1_399)  # the market closed in the half hour of bar 699
+    columns = {name: getattr(fine, name)[rows] for name in (*PRICES, "volume", "open_time_ns")}
+    fine = replace(fine, **columns)
+    whole = Dataset((MarketPath(resample(fine, 30), fine),), {})
+    found = surrogate_dataset(whole, Stretch(0, 100, 600, 700), draws=2, seed=0)
+    assert [len(path.bars) for path in found.paths] == [600, 600, 600]
+    assert [len(path.finest) for path in found.paths] == [1_199, 1_199, 1_199]
+    for path in found.paths[1:]:
+        np.testing.assert_array_equal(path.bars.open_time_ns, found.paths[0].bars.open_time_ns)
 
 
 def test_the_record_tells_the_real_one_among_the_draws():

@@ -99,14 +99,13 @@ def surrogate_dataset(dataset: Dataset, stretch: Stretch, draws: int, seed: int)
     bars = real.bars.slice(stretch.history, stretch.stop)
     fine = _finest(real, bars)
     begins = int(real.bars.open_time_ns[stretch.start])
-    paths = [_path(real, bars, fine, rows)]
+    paths = [_path(real, bars, _within(fine, bars), rows)]
     for draw in range(draws):
         generator = numpy_stream(seed, f"phase randomised/{draw}")
         source = bars if fine is None else fine
         start = int(np.searchsorted(source.open_time_ns, begins))
         drawn = surrogate_bars(source, max(1, start), generator)
-        longer = drawn if fine is None else resample(drawn, bars.minutes)
-        paths.append(_path(real, longer, None if fine is None else drawn, rows))
+        paths.append(_drawn_path(real, bars, drawn, rows))
     extra = {
         name: [columns[stretch.path][rows]] * len(paths) for name, columns in dataset.extra.items()
     }
@@ -114,10 +113,28 @@ def surrogate_dataset(dataset: Dataset, stretch: Stretch, draws: int, seed: int)
 
 
 def _finest(real: MarketPath, bars: Bars) -> Bars | None:
-    """Return the finer bars of the stretch; None where there are none."""
-    if real.finest is None or real.finest.minutes >= bars.minutes:
+    """Return the finer bars of the stretch and the next one; None where there are none.
+
+    With the next one it is known that the last bar of the stretch is over, whatever it holds.
+    """
+    finest = real.finest
+    if finest is None or finest.minutes >= bars.minutes:
         return None
-    return real.finest.between(int(bars.open_time_ns[0]), int(bars.close_time_ns[-1]))
+    stop = int(np.searchsorted(finest.open_time_ns, bars.close_time_ns[-1]))
+    return finest.slice(int(np.searchsorted(finest.open_time_ns, bars.open_time_ns[0])), stop + 1)
+
+
+def _within(fine: Bars | None, bars: Bars) -> Bars | None:
+    """Return the finer bars without those after the stretch."""
+    return None if fine is None else fine.between(None, int(bars.close_time_ns[-1]))
+
+
+def _drawn_path(real: MarketPath, bars: Bars, drawn: Bars, rows: slice) -> MarketPath:
+    """Return a path of drawn bars, joined to the stretch's own where they are finer."""
+    if drawn.minutes == bars.minutes:
+        return _path(real, drawn, None, rows)
+    joined = resample(drawn, bars.minutes).slice(0, len(bars))
+    return _path(real, joined, _within(drawn, bars), rows)
 
 
 def _path(real: MarketPath, bars: Bars, fine: Bars | None, rows: slice) -> MarketPath:
