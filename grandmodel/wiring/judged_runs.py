@@ -14,8 +14,11 @@ from grandmodel.evaluation.standing import Series
 from grandmodel.wiring.run_folder import RunFolder
 
 OF_THE_TASK = ("data", "instrument")  # sections that say on what a configuration is tried
-SAME_RESULT = ("run=", "split=", "hydra.run.dir=", "paths.", "trainer.", "trust=", "allow_overlap=",
-               "evaluation.report=", "evaluation.draws=", "evaluation.random_draws=")  # fmt: skip
+SAME_RESULT = (  # words of a judgement that leave the account as it is
+    "run=", "split=", "hydra.run.dir=", "paths.", "trainer.", "trust=", "allow_overlap=", "costs=",
+    "delay_bars=", "evaluation.report=", "evaluation.draws=", "evaluation.random_draws=",
+    "evaluation.surrogates=", "evaluation.label_shifts=", "evaluation.learned=",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
