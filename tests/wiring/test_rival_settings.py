@@ -127,7 +127,7 @@ def test_an_interval_that_holds_zero_cannot_tell():
     assert told_beaten({"sharpe": 1.0}) is None
     assert told_beaten(told) == (
         "beside learned baselines the team beats better; is beaten by worse; "
-        "cannot tell from open, short"
+        "cannot be told from open, short"
     )
 
 

@@ -136,7 +136,7 @@ def beaten(differences: Mapping[str, Difference], names: Sequence[str]) -> dict[
 
 def told_beaten(metrics: Mapping[str, Any]) -> str | None:
     """Return one sentence on `beats_<name>` of all rivals, None where there are none."""
-    words = {True: "beats", False: "is beaten by", None: "cannot tell from"}
+    words = {True: "beats", False: "is beaten by", None: "cannot be told from"}
     by_word: dict[str, list[str]] = {}
     for key, value in metrics.items():
         if key.startswith("beats_"):
