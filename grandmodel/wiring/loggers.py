@@ -148,13 +148,16 @@ def cut_logs(folder: Path, env_steps: int) -> None:
 
 @contextmanager
 def close_loggers(loggers: Sequence[Logger]) -> Iterator[None]:
-    """Finish every logger, also after an error; Weights & Biases uploads before this returns."""
+    """Finish every logger, also after an error; Weights & Biases uploads before this returns.
+
+    A run of Weights & Biases that is none of theirs stays open: rivals are trained inside it.
+    """
     try:
         yield
     finally:
         for logger in loggers:
             logger.finalize("success")
-        if wandb.run is not None:
+        if any(isinstance(logger, MarkedWandbLogger) for logger in loggers):
             wandb.finish()
 
 

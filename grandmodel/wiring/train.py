@@ -101,8 +101,8 @@ def run_training(
     if not resume:
         folder.write_start(raw, overrides)
     last = folder.last_checkpoint
-    continued = resume and last.exists()
-    resumed_at = (checkpoint.load(last)["env_steps"] if continued else 0) if resume else None
+    steps = checkpoint.load(last)["env_steps"] if resume and last.exists() else 0
+    resumed_at = steps if resume else None
     loggers = build_loggers(config.logger, folder, raw, resumed_at=resumed_at)
     with close_loggers(loggers):
         result = _fit(training, folder, loggers, console, resume=resume, watch=watch)
@@ -169,22 +169,17 @@ def _prepare(
     return Training(config, stage, team, reward, collector, learner, validator, start)
 
 
-def _require_unseen(training: Training) -> Seen:
-    """Refuse splits that the start weights were made from; say which they are if allowed.
+def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
+    """Facts of the bars and of what they were used for, those of ``init_from`` included.
 
     Raises:
-        UserError: there are such bars and ``allow_overlap`` is false.
+        UserError: start weights were made from a split, and ``allow_overlap`` is false.
     """
-    config, start = training.config, training.start
-    if config.init_from is None or start is None:
-        return {}
-    used = [UsedSpan.from_record(record) for record in start.facts.get("used", [])]
-    return seen_by_start(training.stage, used, config.init_from, allowed=config.allow_overlap)
-
-
-def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
-    """Facts of the bars and of what they were used for, those of ``init_from`` included."""
     config, stage, start = training.config, training.stage, training.start
+    seen: Seen = {}
+    if config.init_from is not None and start is not None:
+        began = [UsedSpan.from_record(record) for record in start.facts.get("used", [])]
+        seen = seen_by_start(stage, began, config.init_from, allowed=config.allow_overlap)
     used = [
         span.as_record()
         for split in ("train", "validation", "test")
@@ -197,7 +192,7 @@ def _facts(training: Training, folder: RunFolder) -> dict[str, Any]:
         **stage.facts(),
         "synergies_seen": stage.synergies_seen,
         "sd_floor": training.reward.scale.sd_floor,
-        "seen": _require_unseen(training),
+        "seen": seen,
         "start_weights": None if start is None else start.content,
         "used": used,
     }
@@ -222,16 +217,15 @@ def _fit(
             **{f"gate_sharpe_{gate:.2f}": value for gate, value in found.gate_sharpes.items()},
         }
 
-    last = folder.last_checkpoint
     plan = FitPlan(
         learner=learner,
         collector=training.collector,
         total_steps=config.total_steps,
-        folder=last.parent,
+        folder=folder.last_checkpoint.parent,
         validate=validate,
         validate_every=_validate_every(config, learner.config.rows),
         patience=config.callbacks.early_stopping_patience,
-        resume=resume and last.exists(),
+        resume=resume and folder.last_checkpoint.exists(),
         identity={"agent": config.agent.name, "seed": config.seed},
         loggers=loggers,
         accelerator=config.trainer.accelerator,

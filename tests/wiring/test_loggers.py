@@ -130,3 +130,15 @@ def test_other_loggers_are_left_alone(tmp_path: Path) -> None:
     loggers = build_loggers(LoggerConfig(kind="csv"), RunFolder(tmp_path), RAW, resumed_at=None)
     log_report(loggers, [Section("Equity", (Table([{"a": 1}]),))], {"sharpe": 1.0})
     assert not list(tmp_path.glob("wandb"))
+
+
+def test_a_training_inside_another_leaves_its_run_open(
+    tmp_path: Path, rows: list[tuple[str, dict]]
+) -> None:
+    loggers = build_loggers(OFFLINE, RunFolder(tmp_path), RAW, resumed_at=None)
+    with close_loggers(loggers):
+        with close_loggers([]):
+            pass
+        assert wandb.run is not None
+        log_report(loggers, [], {"sharpe": 1.0})
+    assert wandb.run is None
