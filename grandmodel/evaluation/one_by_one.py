@@ -114,7 +114,7 @@ class SingleAccount:
             for own, saved in zip(self._state, before, strict=True):
                 own[:] = saved
             drive.drive(False, part, self._state, *self._still)
-        sound_sizes(torch.from_numpy(part.orders[:, drive.ORDER_SIZE]))
+        sound_sizes(torch.from_numpy(orders[:done, drive.ORDER_SIZE]))
         self._at_once = min(2 * self._at_once, MOST_STEPS) if right else max(done, LEAST_STEPS)
         self._pending = part.decided[done:].copy()
         self._sending.keep(done)

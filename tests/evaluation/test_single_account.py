@@ -1,5 +1,6 @@
 """Few accounts judged one by one: the values of the batch, to the last bit."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 import torch
 from fakes import fake_tape, fake_team
 
+from grandmodel.core.checks import UserError
 from grandmodel.core.types import Segment
 from grandmodel.decision.aggregation import ROLES
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.orders import Ended
 from grandmodel.evaluation import judge as judging
 from grandmodel.evaluation import one_by_one
 from grandmodel.evaluation.execution import ARGMAX, LITERAL, JudgeRule
@@ -130,6 +133,27 @@ def test_wrong_guesses_are_put_right(rule, monkeypatch):
     one, other = both_ways(monkeypatch, fake_tape(501), whole, EnvConfig(), [rule], right)
     assert_same(one, other)
     assert (np.diff(one.position, axis=-1) != 0).sum() > 30
+
+
+def test_margin_calls_cost_the_same_both_ways(monkeypatch):
+    market, whole = fake_tape(700, sd=0.02), [Segment(0, 700)]
+    config = EnvConfig(size="contracts", contracts=5_000.0)
+    rules = [ARGMAX, JudgeRule("challenger", 0.4, cost_scale=0.3)]
+    team = fake_team(trunk=16, head=16, boldness=200.0)
+    one, other = both_ways(monkeypatch, market, whole, config, rules, team, cost_scale=0.7)
+    assert_same(one, other)
+    assert (one.ended == Ended.LIQUIDATED).sum() >= 2
+
+
+def test_votes_that_are_no_numbers_are_refused_both_ways(tape, team, monkeypatch):
+    broken = copy.deepcopy(team)
+    with torch.no_grad():
+        broken.policies[0].head.out.bias.fill_(torch.nan)
+    for most in (one_by_one.MOST_ACCOUNTS, 0):
+        monkeypatch.setattr(judging, "MOST_ACCOUNTS", most)
+        judge = Judge(tape, [STRETCH], CONFIGS["brackets"], [JudgeRule("votes", 0.4)])
+        with pytest.raises(UserError, match=r"Orders\.size"):
+            judge(broken)
 
 
 def test_a_team_that_decides_on_synergies_alone_does_so_on_one_account(tape, team, monkeypatch):
