@@ -21,7 +21,7 @@ from fakes import fake_tape, fake_team
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.config import standard_gates
-from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule, gate_rules
+from grandmodel.evaluation.judging.judge import ARGMAX, LITERAL, Judge, JudgeRule, gate_rules
 from grandmodel.features.build import build_tape
 from grandmodel.market.splits import warmup_of
 from grandmodel.market.synthetic.config import SyntheticConfig

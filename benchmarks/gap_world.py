@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.references import (
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.measures.metrics import measure
+from grandmodel.evaluation.references.tuned import (
     ReferenceDesk,
     filter_signal,
     next_return,
     student_signal,
 )
-from grandmodel.evaluation.statistics import sharpe_interval
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.statistics.intervals import sharpe_interval
 from grandmodel.features.arrays import bar_arrays
 from grandmodel.features.build import build_tape
 from grandmodel.features.config import FeatureConfig

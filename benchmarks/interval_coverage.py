@@ -26,17 +26,17 @@ from numba import njit
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.metrics import session_sharpe
-from grandmodel.evaluation.rules import ma_difference
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.sessions import SUMS, SessionRows
-from grandmodel.evaluation.statistics import (
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.sessions import SUMS, SessionRows
+from grandmodel.evaluation.measures.metrics import session_sharpe
+from grandmodel.evaluation.references.rules import ma_difference
+from grandmodel.evaluation.statistics.intervals import (
     TAIL,
     automatic_block,
     block_length,
     resampled_metrics,
 )
-from grandmodel.evaluation.studentised import resample, studentised
+from grandmodel.evaluation.statistics.studentised import resample, studentised
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import session_table
 from grandmodel.market.synthetic.config import SyntheticConfig

@@ -31,11 +31,11 @@ from fakes import fake_tape, fake_team
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.metrics import Measured, measure
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.statistics import intervals
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.metrics import Measured, measure
+from grandmodel.evaluation.statistics.intervals import intervals
 
 YEAR = 11_700
 SESSIONS = 252

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from grandmodel.core.types import ObservationSpec
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.references import (
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.measures.metrics import measure
+from grandmodel.evaluation.references.tuned import (
     Reference,
     ReferenceDesk,
     best_rule,
@@ -27,7 +28,6 @@ from grandmodel.evaluation.references import (
     truths_of,
     union_inputs,
 )
-from grandmodel.evaluation.track import Market
 from grandmodel.systems.critic import union_spec
 from grandmodel.wiring.compose import compose, register, typed
 from grandmodel.wiring.market import Stage, build_stage

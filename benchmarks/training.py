@@ -32,9 +32,9 @@ from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.sb3_env import StableBaselinesMarketEnv
 from grandmodel.envs.starts import SegmentStarts
-from grandmodel.evaluation.calibration import Validator
-from grandmodel.evaluation.judgement import Judgement
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.calibration import Validator
+from grandmodel.evaluation.judging.judgement import Judgement
 from grandmodel.learning.lightning.fit import FitPlan, fit
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.market import Stage, build_stage

@@ -35,15 +35,15 @@ import numpy as np
 from interval_coverage import ALPHA, BETA, BURN_IN, YEAR, processor
 from numba import njit
 
+from grandmodel.evaluation.accounts.sessions import SUMS, SessionRows
 from grandmodel.evaluation.controls.sweep import Strain
-from grandmodel.evaluation.deflation import deflate
-from grandmodel.evaluation.ledger import Moments, moments
-from grandmodel.evaluation.metrics import Measured, session_sharpe
-from grandmodel.evaluation.selection import overfitting_probability
-from grandmodel.evaluation.sessions import SUMS, SessionRows
-from grandmodel.evaluation.standing import LEAST_CONFIGURATIONS, Standing
-from grandmodel.evaluation.statistics import automatic_block, block_length
-from grandmodel.evaluation.studentised import Difference, Interval, studentised
+from grandmodel.evaluation.measures.metrics import Measured, session_sharpe
+from grandmodel.evaluation.statistics.deflation import deflate
+from grandmodel.evaluation.statistics.intervals import automatic_block, block_length
+from grandmodel.evaluation.statistics.selection import overfitting_probability
+from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Standing
+from grandmodel.evaluation.statistics.studentised import Difference, Interval, studentised
+from grandmodel.evaluation.trials.ledger import Moments, moments
 from grandmodel.evaluation.verdict import RIVALS, SHOWN, gather, judge_evidence
 
 SHARPES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.evaluation.controls.plateau import plateau_rows
-from grandmodel.evaluation.seeds import interquartile_mean, seeds_interval
-from grandmodel.evaluation.selection import overfitting_probability
-from grandmodel.evaluation.standing import LEAST_CONFIGURATIONS, Series
+from grandmodel.evaluation.statistics.seeds import interquartile_mean, seeds_interval
+from grandmodel.evaluation.statistics.selection import overfitting_probability
+from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Series
 
 ONE_SEED = "one seed: no interval over seeds"
 OWN_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "verdict")

@@ -9,9 +9,9 @@ import pandas as pd
 
 from grandmodel.core.clock import MINUTE_NS
 from grandmodel.core.files import atomic_path, write_json
-from grandmodel.evaluation.metrics import Measured
-from grandmodel.evaluation.statistics import Interval, with_intervals
-from grandmodel.evaluation.track import Market, Track
+from grandmodel.evaluation.accounts.track import Market, Track
+from grandmodel.evaluation.measures.metrics import Measured
+from grandmodel.evaluation.statistics.intervals import Interval, with_intervals
 
 
 def equity_frame(track: Track, market: Market) -> pd.DataFrame:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from grandmodel.evaluation.controls.sweep import Strain
-from grandmodel.evaluation.deflation import minimum_detectable_sharpe
-from grandmodel.evaluation.metrics import Measured
-from grandmodel.evaluation.standing import Standing
-from grandmodel.evaluation.statistics import Difference, Interval
+from grandmodel.evaluation.measures.metrics import Measured
+from grandmodel.evaluation.statistics.deflation import minimum_detectable_sharpe
+from grandmodel.evaluation.statistics.intervals import Difference, Interval
+from grandmodel.evaluation.statistics.standing import Standing
 
 SHOWN, NOT_SHOWN, CANNOT_TELL = "shown", "not shown", "cannot tell"
 RIVALS = ("long_only", "vol_target", "ma_cross")

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from grandmodel.core.types import Rollout
 from grandmodel.envs.voting import VotedOrders
-from grandmodel.evaluation.vote_metrics import DIRECTION, cases_of, vote_figures
-from grandmodel.evaluation.vote_outcomes import VoteOutcomes
+from grandmodel.evaluation.measures.vote_metrics import DIRECTION, cases_of, vote_figures
+from grandmodel.evaluation.measures.vote_outcomes import VoteOutcomes
 from grandmodel.systems.team import Team
 
 TOLD = ("accuracy", "base", "balanced_accuracy", "confidence", "calibration_error")

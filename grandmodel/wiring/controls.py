@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from grandmodel.core.checks import UserError, require, require_distinct
+from grandmodel.evaluation.accounts.track import Track
 from grandmodel.evaluation.controls import capacity
 from grandmodel.evaluation.controls.label_shift import shift_labels
 from grandmodel.evaluation.controls.regimes import regime_labels, regime_rows
@@ -22,8 +23,7 @@ from grandmodel.evaluation.controls.sweep import (
     kept_share,
     strain_of,
 )
-from grandmodel.evaluation.metrics import Measured
-from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.measures.metrics import Measured
 from grandmodel.features.tape import Tape
 from grandmodel.wiring.rerun import Rerun
 

@@ -22,7 +22,7 @@ from grandmodel.core.types import ObservationSpec, Segment
 from grandmodel.envs.gym_env import GymMarketEnv, GymVectorMarketEnv
 from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
-from grandmodel.evaluation.ledger import Ledger
+from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.systems.critic import union_spec
 from grandmodel.systems.team import member_spec
 from grandmodel.systems.weights import initial_shares

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from grandmodel.core.checks import UserError, require, require_choice
 from grandmodel.decision.challenger import LITERAL_GATE
-from grandmodel.evaluation.overlap import UsedSpan, opened_test, refusal, sealed_spans
+from grandmodel.evaluation.trials.overlap import UsedSpan, opened_test, refusal, sealed_spans
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.controls import SWEEP_OPTIONS, sweep_of
 from grandmodel.wiring.hardware import use_hardware

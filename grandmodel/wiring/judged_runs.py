@@ -9,8 +9,8 @@ from typing import Any
 
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.comparison import RunResult
-from grandmodel.evaluation.ledger import NO_TRIAL_KEYS, Ledger, config_hash
-from grandmodel.evaluation.standing import Series
+from grandmodel.evaluation.statistics.standing import Series
+from grandmodel.evaluation.trials.ledger import NO_TRIAL_KEYS, Ledger, config_hash
 from grandmodel.wiring.run_folder import RunFolder
 
 OF_THE_TASK = ("data", "instrument")  # sections that say on what a configuration is tried

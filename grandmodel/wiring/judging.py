@@ -9,33 +9,33 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from grandmodel.envs.action import session_edge
-from grandmodel.evaluation.alpha import beside_market
-from grandmodel.evaluation.execution import JudgeRule, rules_beside
-from grandmodel.evaluation.judge import Judge
-from grandmodel.evaluation.judgement import Judgement
-from grandmodel.evaluation.kpi import kpi_rows
-from grandmodel.evaluation.ledger import Ledger, Trial
-from grandmodel.evaluation.metrics import Measured, mean_decision_return, measure
+from grandmodel.evaluation.accounts.track import Market, Track
+from grandmodel.evaluation.judging.execution import JudgeRule, rules_beside
+from grandmodel.evaluation.judging.judge import Judge
+from grandmodel.evaluation.judging.judgement import Judgement
+from grandmodel.evaluation.measures.kpi import kpi_rows
+from grandmodel.evaluation.measures.metrics import Measured, mean_decision_return, measure
+from grandmodel.evaluation.measures.scorecard import Scored, scorecard
+from grandmodel.evaluation.measures.trader import Traded, trader
+from grandmodel.evaluation.measures.vote_report import VoteJudge, rule_counts
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
+from grandmodel.evaluation.references.rules import describe_grid
 from grandmodel.evaluation.report.kpi_tables import kpis_line
 from grandmodel.evaluation.report.page import write_report
 from grandmodel.evaluation.report.section import Section
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
-from grandmodel.evaluation.rules import describe_grid
-from grandmodel.evaluation.scorecard import Scored, scorecard
-from grandmodel.evaluation.standing import standing_in, standing_record
-from grandmodel.evaluation.statistics import (
+from grandmodel.evaluation.statistics.alpha import beside_market
+from grandmodel.evaluation.statistics.intervals import (
     Difference,
     intervals,
     sharpe_difference,
     sharpe_interval,
     with_intervals,
 )
-from grandmodel.evaluation.track import Market, Track
-from grandmodel.evaluation.trader import Traded, trader
+from grandmodel.evaluation.statistics.standing import standing_in, standing_record
+from grandmodel.evaluation.trials.ledger import Ledger, Trial
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
-from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.controls import Controls, find_controls
 from grandmodel.wiring.learned.rivals import LearnedRival, beaten, list_rivals, told_beaten

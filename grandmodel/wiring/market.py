@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 import grandmodel
 from grandmodel.core.checks import require
 from grandmodel.core.types import Segment
-from grandmodel.evaluation.overlap import DayPrints, UsedSpan
+from grandmodel.evaluation.trials.overlap import DayPrints, UsedSpan
 from grandmodel.features.build import load_or_build_tape
 from grandmodel.features.evidence import (
     LEAST_SYNERGIES,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from rich.console import Console
 
 from grandmodel.core.types import Segment
-from grandmodel.evaluation.calibration import Validator
 from grandmodel.evaluation.controls.sweep import Sweep
-from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.evaluation.judging.calibration import Validator
+from grandmodel.evaluation.trials.overlap import UsedSpan
 from grandmodel.systems.team import Team
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.schema import TrainConfig

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from grandmodel.evaluation.ledger import Trial
 from grandmodel.evaluation.report.contents import ReportData
 from grandmodel.evaluation.report.tables import openings_text, orders_text
+from grandmodel.evaluation.trials.ledger import Trial
 from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.wiring.quality import quality_of
 from grandmodel.wiring.run_folder import environment_facts

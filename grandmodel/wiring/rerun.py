@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from grandmodel.evaluation.accounts.track import Market, Track
 from grandmodel.evaluation.controls import surrogates
 from grandmodel.evaluation.controls.sweep import OWN, Cell, path_nets, rules_of
-from grandmodel.evaluation.execution import JudgeRule
-from grandmodel.evaluation.judge import Judge
-from grandmodel.evaluation.metrics import measure, session_sharpe
-from grandmodel.evaluation.track import Market, Track
+from grandmodel.evaluation.judging.execution import JudgeRule
+from grandmodel.evaluation.judging.judge import Judge
+from grandmodel.evaluation.measures.metrics import measure, session_sharpe
 from grandmodel.features.build import build_tape
 from grandmodel.features.evidence import without_synergies
 from grandmodel.features.tape import Tape

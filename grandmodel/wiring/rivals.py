@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grandmodel.evaluation import baselines
-from grandmodel.evaluation.filters import FILTERS
-from grandmodel.evaluation.metrics import Measured, number
-from grandmodel.evaluation.references import Reference, compute_references, optimum
-from grandmodel.evaluation.statistics import Difference
-from grandmodel.evaluation.track import Track
-from grandmodel.evaluation.vol_target import vol_target
+from grandmodel.evaluation.accounts.track import Track
+from grandmodel.evaluation.measures.metrics import Measured, number
+from grandmodel.evaluation.references.filters import FILTERS
+from grandmodel.evaluation.references.tuned import Reference, compute_references, optimum
+from grandmodel.evaluation.rivals import baselines
+from grandmodel.evaluation.rivals.vol_target import vol_target
+from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.wiring.learned.rivals import LearnedRival
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject

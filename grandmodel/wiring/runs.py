@@ -17,13 +17,13 @@ from grandmodel.core.checks import require, require_choice
 from grandmodel.core.files import write_json, write_text
 from grandmodel.evaluation.comparison import compare
 from grandmodel.evaluation.outputs import tidy
-from grandmodel.evaluation.overlap import UsedSpan, overlapping
 from grandmodel.evaluation.report.runs_page import (
     comparison_rows,
     overfitting_text,
     write_comparison,
 )
 from grandmodel.evaluation.report.section import cell
+from grandmodel.evaluation.trials.overlap import UsedSpan, overlapping
 from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.evaluate import run_evaluation
 from grandmodel.wiring.judged_runs import Finished, judgement_of, result_of

@@ -13,7 +13,7 @@ from grandmodel.envs.observation import MarketView
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import STARTS
 from grandmodel.envs.voting import VotedOrders
-from grandmodel.evaluation.vote_outcomes import VoteOutcomes
+from grandmodel.evaluation.measures.vote_outcomes import VoteOutcomes
 from grandmodel.features.extras.catalogue import EXTRAS
 from grandmodel.features.matrix import CONTEXT, TEMPORAL
 from grandmodel.learning.algorithms.mappo import Mappo

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from grandmodel.core.checks import require
 from grandmodel.envs.reward import Reward
-from grandmodel.evaluation.calibration import Validator
-from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.evaluation.judging.calibration import Validator
 from grandmodel.evaluation.report.training import terminal_training
+from grandmodel.evaluation.trials.overlap import UsedSpan
 from grandmodel.learning import checkpoint
 from grandmodel.learning.algorithms.mappo import Mappo
 from grandmodel.learning.collector import Collector

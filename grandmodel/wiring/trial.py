@@ -4,7 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from grandmodel.evaluation.ledger import Trial, config_hash
+from grandmodel.evaluation.trials.ledger import Trial, config_hash
 from grandmodel.market.dataset import Dataset
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.overlap import UsedSpan, refusal
+from grandmodel.evaluation.trials.overlap import UsedSpan, refusal
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.run_folder import RunFolder
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from grandmodel.commands import ledger as command
-from grandmodel.evaluation.ledger import Ledger, Trial
-from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.evaluation.trials.ledger import Ledger, Trial
+from grandmodel.evaluation.trials.overlap import UsedSpan
 from grandmodel.wiring.exit import guarded
 
 DAY = 86_400_000_000_000

@@ -14,7 +14,7 @@ from grandmodel.core.types import Segment
 from grandmodel.decision.limits import apply_limits
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.scripted import Desk
+from grandmodel.evaluation.accounts.scripted import Desk
 from grandmodel.features.build import SESSIONS
 from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table

@@ -12,7 +12,7 @@ from stream_checks import by_decimals
 from stream_worlds import SIZES, SLIPPAGES, by_streams, worlds
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.scripted import Desk
+from grandmodel.evaluation.accounts.scripted import Desk
 
 NEAR = 1e-9  # of the capital
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from grandmodel.evaluation.alpha import alpha_beta
+from grandmodel.evaluation.statistics.alpha import alpha_beta
 
 
 def test_t_values_are_those_of_newey_and_west():

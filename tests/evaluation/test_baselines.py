@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.baselines import (
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.shuffle import run_lengths, shuffle_runs
+from grandmodel.evaluation.rivals.baselines import (
     FOREVER,
     draw_positions,
     flat,
@@ -20,8 +22,6 @@ from grandmodel.evaluation.baselines import (
     ma_pairs,
     random_trades,
 )
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.shuffle import run_lengths, shuffle_runs
 
 
 def runs_of(positions):

@@ -3,9 +3,9 @@ import pytest
 from fakes import fake_tape, fake_team, halves
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.calibration import Validator, calibrate_gate
 from grandmodel.evaluation.config import EvaluationConfig, standard_gates
-from grandmodel.evaluation.metrics import measure
+from grandmodel.evaluation.judging.calibration import Validator, calibrate_gate
+from grandmodel.evaluation.measures.metrics import measure
 
 GATES = [0.1, 0.2, 0.3]
 

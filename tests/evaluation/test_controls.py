@@ -9,6 +9,8 @@ from fakes import fake_tape
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.track import Market
 from grandmodel.evaluation.controls import capacity
 from grandmodel.evaluation.controls.label_shift import shift_labels, shifted_positions
 from grandmodel.evaluation.controls.plateau import plateau_rows
@@ -24,9 +26,7 @@ from grandmodel.evaluation.controls.sweep import (
     kept_share,
     strain_of,
 )
-from grandmodel.evaluation.metrics import decision_returns, measure
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.measures.metrics import decision_returns, measure
 from grandmodel.features.regimes import HIGH, REGIMES, TREND_UP
 
 SESSIONS = 252.0

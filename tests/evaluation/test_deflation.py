@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from grandmodel.evaluation.deflation import (
+from grandmodel.evaluation.statistics.deflation import (
     deflate,
     expected_best,
     minimum_detectable_sharpe,
@@ -9,7 +9,7 @@ from grandmodel.evaluation.deflation import (
     probabilistic_sharpe,
     trial_variance,
 )
-from grandmodel.evaluation.ledger import Moments
+from grandmodel.evaluation.trials.ledger import Moments
 
 
 @pytest.mark.parametrize(("skew", "kurtosis", "value"), [(0, 3, 0.982), (-2.448, 10.164, 0.913)])

@@ -6,9 +6,9 @@ import torch
 from fakes import fake_tape, fake_team, halves
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.delay import Delay
-from grandmodel.evaluation.execution import JudgeRule
-from grandmodel.evaluation.judge import Judge
+from grandmodel.evaluation.judging.delay import Delay
+from grandmodel.evaluation.judging.execution import JudgeRule
+from grandmodel.evaluation.judging.judge import Judge
 
 PLAIN = JudgeRule("argmax")
 

@@ -8,9 +8,9 @@ import torch
 from fakes import fake_tape, halves
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.baselines import ma_cross, random_trades
-from grandmodel.evaluation.references import ReferenceDesk, optimum
-from grandmodel.evaluation.rules import ma_difference
+from grandmodel.evaluation.references.rules import ma_difference
+from grandmodel.evaluation.references.tuned import ReferenceDesk, optimum
+from grandmodel.evaluation.rivals.baselines import ma_cross, random_trades
 from grandmodel.features.tape import Tape
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grandmodel.evaluation.dynamic_programming import best_positions
+from grandmodel.evaluation.references.dynamic_programming import best_positions
 
 
 def worth(positions, gain, cost):

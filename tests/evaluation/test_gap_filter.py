@@ -8,10 +8,10 @@ from torch import set_num_threads
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.gap_filter import gap_filter
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.references import ReferenceDesk, filter_signal
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.measures.metrics import measure
+from grandmodel.evaluation.references.gap_filter import gap_filter
+from grandmodel.evaluation.references.tuned import ReferenceDesk, filter_signal
 from grandmodel.features.build import build_tape
 from grandmodel.features.config import FeatureConfig
 from grandmodel.market.bars import Bars

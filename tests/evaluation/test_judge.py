@@ -10,12 +10,12 @@ from grandmodel.core.types import Segment
 from grandmodel.decision.record import explain
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import ARGMAX, LITERAL, Judge, JudgeRule, gate_rules
-from grandmodel.evaluation.metrics import pnl_over_breaks
+from grandmodel.evaluation.accounts.scripted import run_positions
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.accounts.trades import round_trips
+from grandmodel.evaluation.judging.judge import ARGMAX, LITERAL, Judge, JudgeRule, gate_rules
+from grandmodel.evaluation.measures.metrics import pnl_over_breaks
 from grandmodel.evaluation.outputs import write_frame
-from grandmodel.evaluation.scripted import run_positions
-from grandmodel.evaluation.track import Market
-from grandmodel.evaluation.trades import round_trips
 
 RULES = (JudgeRule("challenger", 0.4), JudgeRule("challenger", 1.0), ARGMAX, LITERAL)
 
@@ -230,8 +230,8 @@ def test_every_row_gives_the_reasons_of_the_decision_record(tape, team, tmp_path
 
 def test_stretches_of_steps_join_without_a_seam(tape, team, monkeypatch):
     whole = judged(tape, team, halves(tape))
-    monkeypatch.setattr("grandmodel.evaluation.judge.ROWS_AT_ONCE", 4)
-    monkeypatch.setattr("grandmodel.evaluation.judge.LEAST_STEPS_AT_ONCE", 37)
+    monkeypatch.setattr("grandmodel.evaluation.judging.judge.ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("grandmodel.evaluation.judging.judge.LEAST_STEPS_AT_ONCE", 37)
     parts = judged(tape, team, halves(tape))
     for name in ("equity", "cost", "position"):
         for index, steps in enumerate(whole.lengths()):

@@ -7,10 +7,10 @@ from test_scripted_execution import BRACKETS, rich_tape
 
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Ended
-from grandmodel.evaluation.judge import ARGMAX, Judge
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.track import Market
-from grandmodel.evaluation.trades import round_trips, trades_frame
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.accounts.trades import round_trips, trades_frame
+from grandmodel.evaluation.judging.judge import ARGMAX, Judge
 
 
 def test_stops_targets_and_missed_entries_are_named_and_told_like_scripted_ones():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.ledger import Ledger, Trial, config_hash, moments
-from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.evaluation.trials.ledger import Ledger, Trial, config_hash, moments
+from grandmodel.evaluation.trials.overlap import UsedSpan
 
 DAY = 86_400_000_000_000
 NET = np.array([0.01, -0.02, 0.03])

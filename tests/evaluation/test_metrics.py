@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grandmodel.core.types import Segment
-from grandmodel.evaluation.metrics import (
+from grandmodel.evaluation.accounts.track import Market, track_from_rows
+from grandmodel.evaluation.measures.metrics import (
     bar_drawdown,
     chained_equity,
     directional_base,
@@ -17,7 +18,6 @@ from grandmodel.evaluation.metrics import (
     pnl_over_breaks,
     session_sharpe,
 )
-from grandmodel.evaluation.track import Market, track_from_rows
 
 HOUR = 3_600_000_000_000
 

@@ -6,11 +6,11 @@ import pytest
 from fakes import fake_tape, fake_team, halves
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.metrics import measure
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.metrics import measure
 from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
-from grandmodel.evaluation.statistics import intervals
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.statistics.intervals import intervals
 
 
 @pytest.fixture(scope="module")

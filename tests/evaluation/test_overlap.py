@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from grandmodel.evaluation import overlap
-from grandmodel.evaluation.overlap import DayPrints, UsedSpan, opened_test
+from grandmodel.evaluation.trials import overlap
+from grandmodel.evaluation.trials.overlap import DayPrints, UsedSpan, opened_test
 from grandmodel.market.bars import Bars
 from grandmodel.market.instruments import Instrument
 

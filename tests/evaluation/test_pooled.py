@@ -5,10 +5,10 @@ from fakes import fake_tape, fake_team
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.metrics import chained_equity, measure
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.metrics import chained_equity, measure
 from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
-from grandmodel.evaluation.track import Market
 
 TAPE = fake_tape(900)
 MARKET = Market.of(TAPE)

@@ -8,17 +8,11 @@ import torch
 
 from grandmodel.core.types import ObservationSpec, Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.filter import filtered_drift
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.references import (
-    ReferenceDesk,
-    compute_references,
-    filter_signal,
-    next_return,
-    optimum,
-    union_inputs,
-)
-from grandmodel.evaluation.rules import (
+from grandmodel.evaluation.accounts.scripted import run_positions
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.measures.metrics import measure
+from grandmodel.evaluation.references.filter import filtered_drift
+from grandmodel.evaluation.references.rules import (
     ENTER_QUANTILES,
     EXIT_FRACTIONS,
     Hysteresis,
@@ -29,9 +23,15 @@ from grandmodel.evaluation.rules import (
     moving_average,
     simple_rules,
 )
-from grandmodel.evaluation.scripted import run_positions
-from grandmodel.evaluation.students import StudentConfig, predict, train_student
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.references.students import StudentConfig, predict, train_student
+from grandmodel.evaluation.references.tuned import (
+    ReferenceDesk,
+    compute_references,
+    filter_signal,
+    next_return,
+    optimum,
+    union_inputs,
+)
 from grandmodel.features.build import SESSIONS
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import session_table

@@ -9,9 +9,12 @@ from fakes import fake_tape, fake_team, halves
 from rich.console import Console
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.metrics import measure
+from grandmodel.evaluation.accounts.scripted import run_positions
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.metrics import measure
 from grandmodel.evaluation.outputs import metrics_record
+from grandmodel.evaluation.references.rules import describe_grid
 from grandmodel.evaluation.report.contents import ReportData, sections
 from grandmodel.evaluation.report.curves import equity_curve, thin
 from grandmodel.evaluation.report.html import rows_html
@@ -24,10 +27,7 @@ from grandmodel.evaluation.report.tables import (
     shown,
     terminal_table,
 )
-from grandmodel.evaluation.rules import describe_grid
-from grandmodel.evaluation.scripted import run_positions
-from grandmodel.evaluation.statistics import intervals, with_intervals
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.statistics.intervals import intervals, with_intervals
 
 
 def report_data(bars=3_000, paths=1, cuts=1, title="strategic on fake", per_session=46):

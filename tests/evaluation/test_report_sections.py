@@ -8,14 +8,14 @@ import pytest
 from fakes import fake_tape, fake_team, halves
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.metrics import measure, session_sharpe
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.metrics import measure, session_sharpe
+from grandmodel.evaluation.measures.vote_report import VoteJudge
 from grandmodel.evaluation.report.confidence import bins_of, confidence_sections, voters
 from grandmodel.evaluation.report.over_time import month_rows, over_time, rolling
 from grandmodel.evaluation.report.provenance import origin_section, trial_section
 from grandmodel.evaluation.report.trips import trip_sections, window
-from grandmodel.evaluation.track import Market
-from grandmodel.evaluation.vote_report import VoteJudge
 
 
 def judged_on(bars=4_000, paths=1, cuts=2):

@@ -8,20 +8,25 @@ import pytest
 from fakes import fake_tape, fake_team, halves
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation import kpi
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.kpi_targets import MEASURED, TARGETS, Target
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.order_metrics import impact_ratio, order_ratios
-from grandmodel.evaluation.ratios import Ratio, ratio_intervals, ratio_values, session_of_row
+from grandmodel.evaluation.accounts.track import FLAT_REASONS, Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures import kpi
+from grandmodel.evaluation.measures.kpi_targets import MEASURED, TARGETS, Target
+from grandmodel.evaluation.measures.metrics import measure
+from grandmodel.evaluation.measures.order_metrics import impact_ratio, order_ratios
+from grandmodel.evaluation.measures.ratios import (
+    Ratio,
+    ratio_intervals,
+    ratio_values,
+    session_of_row,
+)
+from grandmodel.evaluation.measures.return_metrics import RISK_FIGURES, moments_of, risk_of
+from grandmodel.evaluation.measures.scorecard import Scored, scorecard
+from grandmodel.evaluation.measures.team_metrics import market_return
+from grandmodel.evaluation.measures.trade_metrics import trade_ratios
+from grandmodel.evaluation.measures.trader import Traded, trader
+from grandmodel.evaluation.measures.vote_report import VoteJudge
 from grandmodel.evaluation.report import kpi_tables
-from grandmodel.evaluation.return_metrics import RISK_FIGURES, moments_of, risk_of
-from grandmodel.evaluation.scorecard import Scored, scorecard
-from grandmodel.evaluation.team_metrics import market_return
-from grandmodel.evaluation.track import FLAT_REASONS, Market
-from grandmodel.evaluation.trade_metrics import trade_ratios
-from grandmodel.evaluation.trader import Traded, trader
-from grandmodel.evaluation.vote_report import VoteJudge
 from grandmodel.market.instruments import Instrument
 
 YEAR = 252.0

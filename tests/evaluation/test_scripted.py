@@ -16,9 +16,9 @@ from grandmodel.envs.config import EnvConfig, RewardConfig
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.reward import Reward
 from grandmodel.envs.starts import SegmentStarts
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.scripted import Desk, run_positions
-from grandmodel.evaluation.track import FLAT_REASONS, Market
+from grandmodel.evaluation.accounts.scripted import Desk, run_positions
+from grandmodel.evaluation.accounts.track import FLAT_REASONS, Market
+from grandmodel.evaluation.measures.metrics import measure
 
 
 def rough_tape(seed=0, bars=700, **settings):

@@ -13,10 +13,10 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.orders import Ended, Outcome
 from grandmodel.envs.starts import SegmentStarts
-from grandmodel.evaluation.judge import Unrewarded
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.track import FLAT_REASONS
-from grandmodel.evaluation.trades import round_trips, trades_frame
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.track import FLAT_REASONS
+from grandmodel.evaluation.accounts.trades import round_trips, trades_frame
+from grandmodel.evaluation.judging.judge import Unrewarded
 
 BRACKETS = {"stop_atr": 1.0, "target_atr": 1.5}
 

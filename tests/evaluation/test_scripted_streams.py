@@ -12,7 +12,7 @@ from order_streams import Streams, World, drawn
 from stream_worlds import BARE, worlds
 
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.scripted import run_positions
+from grandmodel.evaluation.accounts.scripted import run_positions
 
 SIZES = ("notional", "contracts", "vol_target")
 SLIPPAGES = ("fixed", "volatility", "volume_share")

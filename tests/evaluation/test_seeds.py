@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from grandmodel.evaluation.seeds import interquartile_mean, seeds_interval
+from grandmodel.evaluation.statistics.seeds import interquartile_mean, seeds_interval
 
 
 def test_the_middle_half_is_averaged():

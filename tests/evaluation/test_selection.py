@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
 
-from grandmodel.evaluation.selection import overfitting_probability, superior_ability_p
+from grandmodel.evaluation.statistics.selection import overfitting_probability, superior_ability_p
 
 
 def by_hand(net, blocks):

@@ -14,10 +14,10 @@ from grandmodel.decision.aggregation import ROLES
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Ended
-from grandmodel.evaluation import judge as judging
-from grandmodel.evaluation import one_by_one
-from grandmodel.evaluation.execution import ARGMAX, LITERAL, JudgeRule
-from grandmodel.evaluation.judge import Judge
+from grandmodel.evaluation.judging import judge as judging
+from grandmodel.evaluation.judging import one_by_one
+from grandmodel.evaluation.judging.execution import ARGMAX, LITERAL, JudgeRule
+from grandmodel.evaluation.judging.judge import Judge
 from grandmodel.features.build import build_tape
 from grandmodel.features.config import FeatureConfig
 from grandmodel.features.latched import LATCHED

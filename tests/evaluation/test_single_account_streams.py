@@ -16,8 +16,8 @@ from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.orders import Ended
 from grandmodel.envs.voting import MOMENTUM
-from grandmodel.evaluation import one_by_one
-from grandmodel.evaluation.execution import ARGMAX, LITERAL, JudgeRule
+from grandmodel.evaluation.judging import one_by_one
+from grandmodel.evaluation.judging.execution import ARGMAX, LITERAL, JudgeRule
 from grandmodel.features.latched import LATCHED
 from grandmodel.systems.config import AgentConfig, CriticConfig, MemberConfig, NetworkConfig
 from grandmodel.systems.team import build_team

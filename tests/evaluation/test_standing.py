@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grandmodel.evaluation.ledger import Ledger, Trial, moments
-from grandmodel.evaluation.standing import (
+from grandmodel.evaluation.statistics.standing import (
     configuration_returns,
     standing_of,
     standing_record,
     trial_moments,
 )
+from grandmodel.evaluation.trials.ledger import Ledger, Trial, moments
 
 RNG = np.random.default_rng(0)
 CLOSES = np.arange(300)

@@ -6,10 +6,11 @@ from fakes import fake_tape
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.metrics import METRICS, measure, metrics_of, path_metrics
-from grandmodel.evaluation.scripted import run_positions
-from grandmodel.evaluation.sessions import SUMS, SessionRows
-from grandmodel.evaluation.statistics import (
+from grandmodel.evaluation.accounts.scripted import run_positions
+from grandmodel.evaluation.accounts.sessions import SUMS, SessionRows
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.measures.metrics import METRICS, measure, metrics_of, path_metrics
+from grandmodel.evaluation.statistics.intervals import (
     BAND_LABEL,
     automatic_block,
     block_sessions,
@@ -20,7 +21,6 @@ from grandmodel.evaluation.statistics import (
     sharpe_interval,
     with_intervals,
 )
-from grandmodel.evaluation.track import Market
 
 
 def rows_of(net, compounding=True):

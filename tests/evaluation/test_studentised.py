@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from grandmodel.core.random import numpy_stream
-from grandmodel.evaluation.statistics import automatic_block, block_length
-from grandmodel.evaluation.studentised import studentised
+from grandmodel.evaluation.statistics.intervals import automatic_block, block_length
+from grandmodel.evaluation.statistics.studentised import studentised
 
 YEAR = 252
 

@@ -10,9 +10,9 @@ from fakes import fake_tape
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import ObservationSpec, Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation import supervised
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.supervised import (
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.rivals import supervised
+from grandmodel.evaluation.rivals.supervised import (
     fit_classifier,
     fit_supervised,
     holding_bars,

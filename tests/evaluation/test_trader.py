@@ -13,13 +13,13 @@ from test_metrics import market_of, track_of
 from grandmodel.core.types import Segment
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.judge import Judge, JudgeRule
-from grandmodel.evaluation.metrics import mean_path_sum, measure
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.metrics import mean_path_sum, measure
+from grandmodel.evaluation.measures.trader import Traded, trader
 from grandmodel.evaluation.outputs import tidy
 from grandmodel.evaluation.report.markdown import text_of
 from grandmodel.evaluation.report.trader_page import trader_sections
-from grandmodel.evaluation.track import Market
-from grandmodel.evaluation.trader import Traded, trader
 from grandmodel.market.instruments import Instrument
 
 OPENS = [  # New York, the last hour of a year and two mornings of the next

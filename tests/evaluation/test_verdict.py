@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from grandmodel.evaluation.controls.sweep import Strain
-from grandmodel.evaluation.deflation import Deflation
-from grandmodel.evaluation.standing import Standing
-from grandmodel.evaluation.statistics import Difference, Interval
+from grandmodel.evaluation.statistics.deflation import Deflation
+from grandmodel.evaluation.statistics.intervals import Difference, Interval
+from grandmodel.evaluation.statistics.standing import Standing
 from grandmodel.evaluation.verdict import Evidence, judge_evidence
 
 STANDING = Standing(Deflation(20, 0.05, 0.999, 0.99, 100.0), 3, None, None)

@@ -9,11 +9,11 @@ from fakes import fake_tape, halves
 
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.baselines import long_only
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.scripted import Desk
-from grandmodel.evaluation.track import Market
-from grandmodel.evaluation.vol_target import (
+from grandmodel.evaluation.accounts.scripted import Desk
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.measures.metrics import measure
+from grandmodel.evaluation.rivals.baselines import long_only
+from grandmodel.evaluation.rivals.vol_target import (
     LEAST_SESSIONS,
     MOST_WEIGHT,
     RATE,

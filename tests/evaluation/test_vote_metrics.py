@@ -11,12 +11,12 @@ from grandmodel.decision.aggregation import ROLES, Aggregation
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.voting import DIRECTION as SYNERGY
 from grandmodel.envs.voting import MOMENTUM, TYPES, VotedOrders
-from grandmodel.evaluation.execution import rules_beside
-from grandmodel.evaluation.judge import Judge, JudgeRule
+from grandmodel.evaluation.judging.execution import rules_beside
+from grandmodel.evaluation.judging.judge import Judge, JudgeRule
+from grandmodel.evaluation.measures.vote_metrics import vote_figures
+from grandmodel.evaluation.measures.vote_outcomes import Cases, VoteOutcomes
+from grandmodel.evaluation.measures.vote_report import VoteJudge, rule_counts
 from grandmodel.evaluation.report import votes as tables
-from grandmodel.evaluation.vote_metrics import vote_figures
-from grandmodel.evaluation.vote_outcomes import Cases, VoteOutcomes
-from grandmodel.evaluation.vote_report import VoteJudge, rule_counts
 from grandmodel.systems.config import VOTES, AgentConfig, CriticConfig, MemberConfig, NetworkConfig
 from grandmodel.systems.team import build_team
 

@@ -16,8 +16,8 @@ from grandmodel.envs.market_env import MarketEnv
 from grandmodel.envs.orders import Orders
 from grandmodel.envs.starts import SegmentStarts
 from grandmodel.envs.voting import MOMENTUM
-from grandmodel.evaluation.judge import Unrewarded
-from grandmodel.evaluation.vote_outcomes import VoteOutcomes
+from grandmodel.evaluation.judging.judge import Unrewarded
+from grandmodel.evaluation.measures.vote_outcomes import VoteOutcomes
 from grandmodel.market.instruments import Instrument
 
 # a unit is two dollars a point; taker 1.50 a side, maker 1.00, half the spread one tick

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grandmodel.decision.aggregation import ROLES, Roles
-from grandmodel.evaluation.vote_outcomes import Cases
+from grandmodel.evaluation.measures.vote_outcomes import Cases
 from grandmodel.learning.rollout_votes import RolloutVotes
 
 CLASSES = (("short", "hold", "long"), ("counter", "neutral", "trend"), ("wait", "execute", "rush"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.filters import FILTERS
+from grandmodel.evaluation.references.filters import FILTERS
 from grandmodel.market.synthetic.config import SyntheticConfig
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.market.synthetic.flips import (

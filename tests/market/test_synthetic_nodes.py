@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.filters import FILTERS
+from grandmodel.evaluation.references.filters import FILTERS
 from grandmodel.features.arrays import bar_arrays
 from grandmodel.features.profile import Profile
 from grandmodel.market.synthetic.config import SyntheticConfig

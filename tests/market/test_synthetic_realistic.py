@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.filters import FILTERS
-from grandmodel.evaluation.rules import Hysteresis, hysteresis_positions
+from grandmodel.evaluation.references.filters import FILTERS
+from grandmodel.evaluation.references.rules import Hysteresis, hysteresis_positions
 from grandmodel.market.synthetic.config import SyntheticConfig
 from grandmodel.market.synthetic.dataset import make_dataset
 from grandmodel.market.synthetic.law import BP, law_of

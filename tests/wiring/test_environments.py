@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.ledger import Ledger
+from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.wiring.environments import ENVIRONMENT_ID, make_env, open_market
 
 SMALL = ("debug=fast", "data.cache=false", "env.episode_bars=16")

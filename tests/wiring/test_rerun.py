@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from grandmodel.core.types import Segment
+from grandmodel.evaluation.accounts.track import Market
 from grandmodel.evaluation.controls.sweep import LATE, OWN
-from grandmodel.evaluation.metrics import measure
-from grandmodel.evaluation.track import Market
+from grandmodel.evaluation.measures.metrics import measure
 from grandmodel.features.build import build_tape
 from grandmodel.market.bars import Bars, resample
 from grandmodel.market.dataset import Dataset, MarketPath

@@ -5,7 +5,7 @@ import json
 import pytest
 from omegaconf import OmegaConf
 
-from grandmodel.evaluation.statistics import Difference
+from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.systems.critic import NoCritic, OwnCritics
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.learned.rivals import beaten, told_beaten

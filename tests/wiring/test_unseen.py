@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from grandmodel.core.checks import UserError
-from grandmodel.evaluation.overlap import UsedSpan
+from grandmodel.evaluation.trials.overlap import UsedSpan
 from grandmodel.features.tape import Tape
 from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.market import Stage, build_dataset

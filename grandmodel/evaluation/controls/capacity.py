@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grandmodel.evaluation.metrics import Measured, number, session_sharpe
-from grandmodel.evaluation.ratios import session_of_row
-from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.accounts.track import Track
+from grandmodel.evaluation.measures.metrics import Measured, number, session_sharpe
+from grandmodel.evaluation.measures.ratios import session_of_row
 from grandmodel.features.tape import Tape
 
 MULTIPLES = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)

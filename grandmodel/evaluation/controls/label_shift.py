@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from grandmodel.core.random import numpy_stream
 from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
-from grandmodel.evaluation.baselines import FOREVER
-from grandmodel.evaluation.scripted import DRAWS_AT_ONCE, Desk
-from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.accounts.scripted import DRAWS_AT_ONCE, Desk
+from grandmodel.evaluation.accounts.track import Track
+from grandmodel.evaluation.rivals.baselines import FOREVER
 from grandmodel.features.tape import Tape
 
 LEAST_SESSIONS = 3  # two have one shift alone

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grandmodel.evaluation.metrics import Measured, decision_returns, number, session_sharpe
-from grandmodel.evaluation.ratios import session_of_row
+from grandmodel.evaluation.measures.metrics import (
+    Measured,
+    decision_returns,
+    number,
+    session_sharpe,
+)
+from grandmodel.evaluation.measures.ratios import session_of_row
 from grandmodel.features.inputs import BarArrays
 from grandmodel.features.momentum import Momentum
 from grandmodel.features.regimes import REGIMES, SIDEWAYS, Regimes

@@ -9,8 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from grandmodel.evaluation.execution import JudgeRule
-from grandmodel.evaluation.metrics import Measured, mean_decision_return, number, session_sharpe
+from grandmodel.evaluation.judging.execution import JudgeRule
+from grandmodel.evaluation.measures.metrics import (
+    Measured,
+    mean_decision_return,
+    number,
+    session_sharpe,
+)
 
 COSTS = (0.0, 0.5, 1.0, 1.5, 2.0)
 DELAYS = (0, 1)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.types import Segment
-from grandmodel.evaluation.judgement import Detail, Judgement
-from grandmodel.evaluation.track import Legs, Track
+from grandmodel.evaluation.accounts.track import Legs, Track
+from grandmodel.evaluation.judging.judgement import Detail, Judgement
 
 Joined = Callable[[Sequence[NDArray[Any]]], NDArray[Any]]
 

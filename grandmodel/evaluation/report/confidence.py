@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from grandmodel.core.types import CLASS_NAMES
+from grandmodel.evaluation.measures.vote_metrics import CALIBRATION_BINS
 from grandmodel.evaluation.report.figures import OWN, named_colours, styled
 from grandmodel.evaluation.report.section import Cell, Picture, Section
 from grandmodel.evaluation.report.tables import shown
-from grandmodel.evaluation.vote_metrics import CALIBRATION_BINS
 
 TEAM = "team"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.measures.metrics import Measured
 from grandmodel.evaluation.report import figures, kpi_tables, tables, training, votes
 from grandmodel.evaluation.report.confidence import confidence_sections
 from grandmodel.evaluation.report.controls import control_sections

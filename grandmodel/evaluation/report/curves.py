@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from grandmodel.core.clock import DAY_NS
 from grandmodel.core.random import numpy_stream
-from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.accounts.sessions import SessionRows
+from grandmodel.evaluation.measures.metrics import Measured
 from grandmodel.evaluation.report.section import OWN, Cell, Row
-from grandmodel.evaluation.sessions import SessionRows
-from grandmodel.evaluation.statistics import block_sessions, block_starts
+from grandmodel.evaluation.statistics.intervals import block_sessions, block_starts
 
 MAX_POINTS = 2_000
 TEXT_POINTS = 13  # of a curve in a report without pictures

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from grandmodel.evaluation.kpi import CANNOT_TELL, MET, NOT_MET
+from grandmodel.evaluation.measures.kpi import CANNOT_TELL, MET, NOT_MET
 from grandmodel.evaluation.report.section import Cell, Table, cell
 
 SECTIONS = {

@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from grandmodel.evaluation.metrics import Measured, session_sharpe
+from grandmodel.evaluation.accounts.sessions import DECISIONS, EXPOSURE, TURNOVER
+from grandmodel.evaluation.measures.metrics import Measured, session_sharpe
 from grandmodel.evaluation.report.curves import TEXT_POINTS, session_x, thin, x_text
 from grandmodel.evaluation.report.figures import BESIDE_POINTS, line, named_colours, styled
 from grandmodel.evaluation.report.figures import OWN as OWN_COLOUR
 from grandmodel.evaluation.report.section import DOWN, OWN, UP, Cell, Picture, Row, Section, Table
 from grandmodel.evaluation.report.tables import MINUS, shown
-from grandmodel.evaluation.sessions import DECISIONS, EXPOSURE, TURNOVER
 
 LEAST_WINDOW, QUARTER = 10, 63  # sessions
 WINDOWS_AT_LEAST = 4  # in a stretch, so that a rolling figure rolls

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from grandmodel.evaluation.metrics import Measured
+from grandmodel.evaluation.accounts.track import FLAT_REASONS
+from grandmodel.evaluation.accounts.trades import RoundTrips
+from grandmodel.evaluation.measures.metrics import Measured
 from grandmodel.evaluation.report.curves import thin
 from grandmodel.evaluation.report.figures import CLASS_COLOURS, histogram_figure, line, styled
 from grandmodel.evaluation.report.section import DOWN, UP, Cell, Picture, Row, Section
 from grandmodel.evaluation.report.tables import shown
-from grandmodel.evaluation.track import FLAT_REASONS
-from grandmodel.evaluation.trades import RoundTrips
 
 WINDOW_BARS = 300
 TEXT_TRIPS = 12

@@ -6,9 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from grandmodel.evaluation.execution import JudgeRule
-from grandmodel.evaluation.judge import Judge
-from grandmodel.evaluation.track import Market, Track
+from grandmodel.evaluation.accounts.track import Market, Track
+from grandmodel.evaluation.judging.execution import JudgeRule
+from grandmodel.evaluation.judging.judge import Judge
 from grandmodel.learning import checkpoint
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.exit import InterruptedRunError

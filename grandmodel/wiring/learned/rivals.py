@@ -9,11 +9,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from grandmodel.evaluation import supervised
-from grandmodel.evaluation.ledger import Ledger
-from grandmodel.evaluation.metrics import Measured
-from grandmodel.evaluation.statistics import Difference
-from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.accounts.track import Track
+from grandmodel.evaluation.measures.metrics import Measured
+from grandmodel.evaluation.rivals import supervised
+from grandmodel.evaluation.statistics.intervals import Difference
+from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.learned.policies import Train, policy_holding, rival_track, trained_rival
 from grandmodel.wiring.learned.settings import Origin, rival_settings

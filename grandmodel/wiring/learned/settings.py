@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import ObservationSpec
-from grandmodel.evaluation.ledger import config_hash
+from grandmodel.evaluation.trials.ledger import config_hash
 from grandmodel.systems.config import MemberConfig
 from grandmodel.systems.critic import union_spec
 from grandmodel.systems.team import member_spec

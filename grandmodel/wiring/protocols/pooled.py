@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from grandmodel.evaluation import baselines
+from grandmodel.evaluation.accounts.track import Track
 from grandmodel.evaluation.controls.sweep import Cell
-from grandmodel.evaluation.judgement import Judgement
-from grandmodel.evaluation.kpi import kpi_rows
-from grandmodel.evaluation.ledger import Trial
+from grandmodel.evaluation.judging.judgement import Judgement
+from grandmodel.evaluation.measures.kpi import kpi_rows
 from grandmodel.evaluation.outputs import tidy
 from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
-from grandmodel.evaluation.statistics import Difference
-from grandmodel.evaluation.track import Track
+from grandmodel.evaluation.rivals import baselines
+from grandmodel.evaluation.statistics.intervals import Difference
+from grandmodel.evaluation.trials.ledger import Trial
 from grandmodel.evaluation.verdict import Evidence
 from grandmodel.wiring.controls import Controls, find_controls
 from grandmodel.wiring.judging import Judging

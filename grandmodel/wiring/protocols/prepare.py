@@ -8,11 +8,11 @@ from rich.console import Console
 
 from grandmodel.core.checks import require
 from grandmodel.core.types import Segment
-from grandmodel.evaluation.overlap import UsedSpan
 from grandmodel.evaluation.protocols.config import CPCV, WALK_FORWARD
 from grandmodel.evaluation.protocols.cpcv import plan_cpcv
 from grandmodel.evaluation.protocols.plan import Clock, Fold, Gaps, Plan, Stretch, require_room
 from grandmodel.evaluation.protocols.walk_forward import plan_walk_forward
+from grandmodel.evaluation.trials.overlap import UsedSpan
 from grandmodel.market.calendar import session_table
 from grandmodel.market.dataset import Dataset
 from grandmodel.market.splits import PARTS, Span, warmup_of

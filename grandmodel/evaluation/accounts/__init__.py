@@ -1,0 +1,1 @@
+"""Accounts of positions: scripted ones, tracks, sessions and round trips."""

@@ -1,0 +1,1 @@
+"""Figures of a track: returns, risk, trades, votes, and the targets of the texts."""

@@ -1,0 +1,73 @@
+"""Targets that descriptions of such systems name, held against what was measured.
+
+Nothing is chosen by them: each row says met, not met or cannot tell, and why it cannot.
+Source: ``docs/definitions.md``, Targets.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grandmodel.evaluation.measures.kpi_targets import TARGETS, Target
+
+MET, NOT_MET, CANNOT_TELL = "met", "not met", "cannot tell"
+NOTHING = "nothing of the kind happened, or the bars do not tell it"
+NO_INTERVAL = "no interval: too few sessions"
+HOLDS_BOUND = "the interval holds the bound"
+NO_VOLUME = "the bars have no traded volume"
+
+
+def kpi_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row per target: team, figure, key, target, value, bounds of its interval, status.
+
+    Met where the whole interval keeps to the target, not met where it lies wholly beyond it;
+    cannot tell where it holds a bound, or where there is no figure or no interval: ``why`` says
+    which. Counts and extremes of the judged bars are held as they are.
+    """
+    return [_row(target, metrics) for target in TARGETS]
+
+
+def _row(target: Target, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    where, key = _found(target, metrics)
+    value, low, high = (where.get(f"{key}{end}") for end in ("", "_ci_low", "_ci_high"))
+    bounds = (value, value) if target.exact else (low, high)
+    said = status(target, value, *bounds)
+    return {
+        "team": target.team,
+        "figure": target.label,
+        "key": target.key,
+        "target": target.words,
+        "value": value,
+        "low": low,
+        "high": high,
+        "status": said,
+        "why": _why(target, value, bounds[0], metrics) if said == CANNOT_TELL else "",
+    }
+
+
+def _found(target: Target, metrics: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Return the section that holds a target's figure, empty where it is absent, and its key."""
+    *sections, key = target.key.split(".")
+    where = metrics
+    for section in sections:
+        where = where.get(section) or {}
+    return where, key
+
+
+def _why(target: Target, value: Any, low: Any, metrics: Mapping[str, Any]) -> str:
+    if target.reason:
+        return target.reason
+    if value is None:
+        impact = target.key.endswith("market_impact") and "trade_figures" in metrics
+        return NO_VOLUME if impact else NOTHING
+    return NO_INTERVAL if low is None else HOLDS_BOUND
+
+
+def status(target: Target, value: float | None, low: float | None, high: float | None) -> str:
+    """Return what an interval says about a target."""
+    if value is None or low is None or high is None:
+        return CANNOT_TELL
+    least = -float("inf") if target.low is None else target.low
+    most = float("inf") if target.high is None else target.high
+    if least <= low and high <= most:
+        return MET
+    return NOT_MET if high < least or low > most else CANNOT_TELL

@@ -1,0 +1,1 @@
+"""What a team is compared with on any bars."""

@@ -1,0 +1,1 @@
+"""Intervals, deflation by trials, and what choosing among trials is worth."""
