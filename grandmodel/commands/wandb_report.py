@@ -172,7 +172,7 @@ def main(arguments: Sequence[str]) -> None:
     sections = comparison(
         [read(path, name) for path, name in zip(folders, names_of(folders), strict=True)]
     )
-    title = config.title or f"{len(folders)} runs side by side"
+    title = config.title or f"{len(folders)} run{'s' * (len(folders) > 1)} side by side"
     parent = f"{config.paths.output}/wandb_report"
     out = Path(config.out) if config.out is not None else Path(parent) / fresh_name(parent)
     require(not (out / "config.yaml").exists(), f"out={out} is the folder of a run; give another")
