@@ -237,7 +237,8 @@ class MarketEnv:
             )
         self.bar = state["bar"].to(self.device).clone()
         self._last_bar = state["last_bar"].to(self.device).clone()
-        self.cost_scale = float(state["cost_scale"])
+        scale = state["cost_scale"]
+        self.cost_scale = scale.to(self.device) if scale.dim() else float(scale)
         if bool(state.get("ordered", False)) and not self._ordered:
             self._take_orders()
         self.generator.set_state(state["generator"].cpu())

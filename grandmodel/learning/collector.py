@@ -18,7 +18,7 @@ _OBSERVATION = ("bar", "account", "position", "bars_held")
 class Environments(Protocol):
     """What the collector needs of a batch of environments."""
 
-    cost_scale: float
+    cost_scale: float | Tensor
 
     def reset(self) -> Observation:
         """Start all environments."""

@@ -123,6 +123,7 @@ def test_resume_is_exact(kind):
 def test_resume_of_a_judgement_is_exact():
     segments = [Segment(0, 300), Segment(300, 500)]
     env = segment_env(TAPE, segments, copies=2, episode_bars=20)
+    env.cost_scale = torch.tensor([1.0, 1.0, 2.0, 2.0], dtype=torch.float64)  # a factor per copy
     sampled(env, 70)
     saved = {key: value.clone() for key, value in env.state_dict().items()}
     want = sampled(env, 90)
