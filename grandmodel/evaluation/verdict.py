@@ -62,6 +62,7 @@ def gather(
     chosen_here: bool,
     standing: Standing | None = None,
     strain: Strain | None = None,
+    causal: bool = True,
 ) -> Evidence:
     """Collect the evidence of a measured track."""
     net = measured.sessions.net
@@ -76,6 +77,7 @@ def gather(
         years=len(net) / measured.sessions_per_year,
         best_share=best / profit if profit > 0 else None,
         chosen_here=chosen_here,
+        causal=causal,
         standing=standing,
         strain=strain,
     )

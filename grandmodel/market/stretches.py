@@ -100,6 +100,11 @@ def lay_stretches(dataset: Dataset, stretches: Mapping[str, Sequence[str]]) -> D
         UserError: a stretch holds no usable bars, or begins before features that start after a
             test stretch are warm.
     """
+    require(
+        dataset.origin is None,
+        f"{KEY} divides one real history, and data=bootstrap and data.stress make other bars of "
+        "it: leave them out",
+    )
     usable, history = dataset.splits["test"][0], dataset.paths[0]
     spans = {
         part: [_span(history, usable, part, text) for text in stretches[part]] for part in PARTS
@@ -114,7 +119,7 @@ def lay_stretches(dataset: Dataset, stretches: Mapping[str, Sequence[str]]) -> D
         f"{KEY}: {least} bars lie between a test stretch and what is learned after it, and "
         f"features that start afresh need {warmup_of(dataset.minutes)}: begin it later",
     )
-    origin = dataset.origin or replace(dataset, splits=whole)
+    origin = replace(dataset, splits=whole)
     cold = {begin: number for number, begin in enumerate(sorted(set(begins.values())), start=1)}
     ends = {begin: max(s.stop for s, b in begins.items() if b == begin) for begin in cold}
     paths = [history, *(sliced(history, begin, ends[begin]) for begin in cold)]

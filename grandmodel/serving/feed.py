@@ -29,7 +29,13 @@ from grandmodel.market.bars import Bars
 from grandmodel.market.calendar import session_table
 from grandmodel.market.instruments import Instrument
 from grandmodel.market.splits import warmup_of
-from grandmodel.serving.synergy_event import RefusedInputError, Snapshot, SynergyEvent, moment
+from grandmodel.serving.synergy_event import (
+    RefusedInputError,
+    Snapshot,
+    SynergyEvent,
+    is_number,
+    moment,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_ZERO = EPOCH.date().toordinal()
@@ -115,7 +121,8 @@ class TacticalFeed:
         except RefusedInputError as refusal:
             raise UserError(str(refusal)) from refusal
         prices = (open_, high, low, close)
-        sound = all(map(math.isfinite, (*prices, volume))) and volume >= 0.0
+        numbers = all(map(is_number, (*prices, volume)))
+        sound = numbers and all(map(math.isfinite, (*prices, volume))) and volume >= 0.0
         require(
             sound and low <= min(open_, close) and high >= max(open_, close),
             f"the bar of {time.isoformat()} is none: open {open_}, high {high}, low {low}, close "

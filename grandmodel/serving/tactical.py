@@ -13,10 +13,12 @@ from grandmodel.core.checks import require, require_between
 from grandmodel.decision.rules import RULE_NAMES, RULE_TEXTS, Rule
 from grandmodel.decision.single_vote import Counted, SingleVote, VoteFacts, contracts
 from grandmodel.envs.voting import BASE_CONTRACTS, MOMENTUM
+from grandmodel.features.latched import AGE_BARS
 from grandmodel.features.tactical import MATRIX_5, TACTICAL_BARS
 from grandmodel.serving.actors import Actors, Odds
 from grandmodel.serving.command import (
     AgentVote,
+    ClosePosition,
     Command,
     ExecuteTrade,
     Metadata,
@@ -127,6 +129,10 @@ class TacticalController:
     def _on_close(self) -> Command:
         seen = self.snapshot()
         seen.check()
+        synergy = self.in_sight(None, seen)
+        fresh = synergy.kind > 0 and synergy.columns["synergy_age"] * AGE_BARS < 1.0
+        if self.team.decide_on == "synergy" and not fresh:
+            return hold(RULE_TEXTS[Rule.NO_SYNERGY])
         return self._decide(seen, None)
 
     def in_sight(self, event: SynergyEvent | None, seen: Snapshot) -> InSight:
@@ -185,24 +191,37 @@ class TacticalController:
             "source": "tactical_marl",
             "confidence": tally.score,
             "rule": RULE_NAMES[rule],
-            "synergy_aligned": synergy.kind > 0 and tally.direction == synergy.direction,
+            "synergy_aligned": bool(synergy.kind > 0 and tally.direction == synergy.direction),
             "agent_breakdown": self._votes(votes, odds),
         }
         if target == 0 and seen.position != 0:
-            return {
-                "action": "close_position",
-                "order_type": "MARKET",
-                "side": "SELL" if seen.position > 0 else "BUY",
-                "symbol": self.symbol,
-                "time_in_force": "IOC",
-                "metadata": why,
-            }
+            return self._close(seen, why)
         if target in (0, seen.position):
             return hold(RULE_TEXTS[rule], why)
         units = contracts(tally.score, self.base_contracts, self.risk_multiplier)
-        if units == 0:
-            return hold("the confidence is too small for a single contract", why)
-        return self._entry(target, units, seen, why, at_market=rule is Rule.VOTED_MARKET)
+        refused = "the confidence is too small for a single contract"
+        if units > 0:
+            at_market = rule is Rule.VOTED_MARKET
+            order = self._entry(target, units, seen, why, at_market=at_market)
+            if on_grid(seen.close, self.tick) not in (order["stop_loss"], order["take_profit"]):
+                return order
+            refused = (
+                f"stop or target would lie at the entry: ATR(14) of {seen.atr_14:g} is too small "
+                f"for a tick of {self.tick:g}"
+            )
+        if seen.position != 0:  # the votes are against it: it is left, as an account leaves first
+            return self._close(seen, why)
+        return hold(refused, why)
+
+    def _close(self, seen: Snapshot, why: Metadata) -> ClosePosition:
+        return {
+            "action": "close_position",
+            "order_type": "MARKET",
+            "side": "SELL" if seen.position > 0 else "BUY",
+            "symbol": self.symbol,
+            "time_in_force": "IOC",
+            "metadata": why,
+        }
 
     def _votes(self, votes: list[int], odds: Odds) -> list[AgentVote]:
         names, meanings = self.team.names, self.team.class_names
@@ -233,14 +252,8 @@ class TacticalController:
             "reverses": seen.position == -side,
             "metadata": why,
         }
-        entry = on_grid(seen.close, self.tick)
-        if entry in (order["stop_loss"], order["take_profit"]):
-            raise RefusedInputError(
-                f"stop or target would lie at the entry, {entry}: ATR(14) of {seen.atr_14:g} is "
-                f"too small for a tick of {self.tick:g}, nothing is sent"
-            )
         if not at_market:
-            order["limit_price"] = entry
+            order["limit_price"] = on_grid(seen.close, self.tick)
         return order
 
     def _price(self, seen: Snapshot, side: int, atrs: float | None) -> float | None:

@@ -177,6 +177,7 @@ class Judging:
             self.rivals.random_p,
             chosen_here=self.occasion.chosen_here,
             strain=self.controls.strain,
+            causal=self.occasion.causal,
         )
 
     def _facts(self) -> dict[str, Any]:

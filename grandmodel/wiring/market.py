@@ -80,16 +80,25 @@ class Stage:
     def cut(self, spans: Sequence[Span], count: int) -> list[Segment]:
         """Cut ``spans`` at session edges into about ``count`` stretches of tape rows."""
         session = self.tape.session.cpu().numpy()
-        found = []
+        found: list[Segment] = []
         for span in spans:
             offset = self.tape.path_start(span.path)
             start, stop = offset + span.start, offset + span.stop
             pieces = cut_segments(session, start, stop, max(1, count // len(spans)))
+            before = sum(it.path == span.path for it in found)  # of an earlier span of the path
             found += [
                 Segment(first, last, span.path, number)
-                for number, (first, last) in enumerate(pieces)
+                for number, (first, last) in enumerate(pieces, start=before)
             ]
         return found
+
+    def learned_after_test(self) -> bool:
+        """Whether training or selection has bars after some of the test, on one history."""
+        divided = self.dataset.origin or self.dataset
+        learned = [*divided.splits.get("train", ()), *divided.splits.get("validation", ())]
+        return len(divided.paths) == 1 and any(
+            span.start >= test.stop for span in learned for test in divided.splits.get("test", ())
+        )
 
     def used(self, split: str, run: str) -> list[UsedSpan]:
         """Return times and bars of a split, for the seal; planted bars are nobody's to seal.

@@ -13,6 +13,8 @@ from grandmodel.systems.team import Team
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.schema import TrainConfig
 
+NON_CAUSAL = "non-causal: later bars trained for earlier tests; read the spread, not the profit"
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -43,6 +45,7 @@ class Occasion:
     ma_pair: tuple[int, int] | None = None  # or how it was tuned before: fast, slow bars
     references: bool = False
     notes: tuple[str, ...] = ()
+    causal: bool = True  # nothing was trained on bars after those that are judged
     sweep: Sweep = field(default_factory=Sweep)  # of costs and delays
 
     def seen_before(self, notes: tuple[str, ...]) -> "Occasion":
@@ -57,6 +60,7 @@ def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occas
     synthetic = stage.dataset.synthetic
     count = config.evaluation.segments_for(synthetic)
     sealed = () if synthetic else tuple(stage.used("test", ""))
+    causal = split != "test" or not stage.learned_after_test()
     return Occasion(
         kind=kind,
         split=split,
@@ -66,6 +70,8 @@ def own_split(kind: str, config: TrainConfig, stage: Stage, split: str) -> Occas
         sealed=sealed,
         chosen_here=split == "validation",
         references=synthetic,
+        notes=() if causal else (NON_CAUSAL,),
+        causal=causal,
     )
 
 

@@ -13,6 +13,8 @@ from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.accounts.scripted import Desk
 from grandmodel.evaluation.accounts.shuffle import run_lengths, shuffle_runs
+from grandmodel.evaluation.accounts.track import Market
+from grandmodel.evaluation.accounts.trades import round_trips
 from grandmodel.evaluation.rivals.baselines import (
     FOREVER,
     draw_positions,
@@ -22,6 +24,7 @@ from grandmodel.evaluation.rivals.baselines import (
     ma_pairs,
     random_trades,
 )
+from grandmodel.evaluation.rivals.vol_target import vol_target
 
 
 def runs_of(positions):
@@ -52,6 +55,32 @@ def test_long_only_has_its_closed_form_and_no_age_limit():
     fees = 1e-3 * (1 + grown)
     assert track.equity[-1] == pytest.approx(100_000 * (grown - fees))
     assert (track.position[:-1] == 1).all()
+
+
+def test_who_holds_by_design_has_no_stop_and_no_target():
+    tape = fake_tape(600)
+    bracketed = EnvConfig(stop_atr=2.0, target_atr=3.0)
+    for made in (long_only, vol_target):
+        held, plain = (made(tape, halves(tape), env).track for env in (bracketed, EnvConfig()))
+        np.testing.assert_array_equal(held.equity, plain.equity)
+
+
+def test_random_trades_make_as_many_trips_as_a_policy_with_stops():
+    """Its exits are in its positions: played through its stops again, runs would break apart."""
+    tape = fake_tape(2_000)
+    env = EnvConfig(stop_atr=1.0, target_atr=1.5, edge="flat")
+    desk = Desk(tape, [Segment(0, 2_000)], env, max_hold_bars=FOREVER)
+    wanted = wandering(np.random.default_rng(0), len(desk), change=0.05)
+    stopped = desk.track(wanted).ended != 0
+    for row in np.flatnonzero(stopped):  # after a stop flat until the next change
+        later = np.flatnonzero(wanted[row + 1 :] != wanted[row])
+        wanted[row + 1 : row + 1 + (later[0] if len(later) else len(wanted))] = 0
+    policy = desk.track(wanted)
+    own = float(desk.sharpe(wanted[None])[0])
+    drawn = random_trades(tape, policy, own, env, seed=0, draws=64)
+    market = Market.of(tape)
+    trips, others = (len(round_trips(it, market)) for it in (policy, drawn.median))
+    assert abs(others - trips) <= 0.1 * trips
 
 
 def test_ma_cross_takes_the_pair_that_was_best_where_it_was_tuned():

@@ -157,6 +157,7 @@ def test_a_snapshot_does_not_change_with_later_bars(bars):
         ({"opened": "2024-07-01T00:03:00Z"}, "bars of 5 minutes on whole five minutes"),
         ({"opened": "2020-07-01T00:00:00Z"}, "bars must come in order"),
         ({"close": float("nan")}, "is none: open"),
+        ({"high": "a"}, "is none: open"),
         ({"low": 1e9}, "is none: open"),
         ({"volume": -1.0}, "is none: open"),
     ],

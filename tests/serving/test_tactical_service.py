@@ -38,6 +38,12 @@ def test_a_limit_order_by_hand():
     assert json.loads(json.dumps(command)) == command
 
 
+def test_numbers_of_numpy_are_told_as_plain_ones():
+    event = EVENT | {"direction": np.int64(1), "confidence": np.float32(0.7)}
+    command = service().on_synergy_detected(event)
+    assert json.loads(json.dumps(command)) == command
+
+
 def test_a_hurried_short_entry_against_nothing():
     event = EVENT | {"direction": -1}
     command = service(persuaded(0, 0, 2)).on_synergy_detected(event)
@@ -198,6 +204,25 @@ def test_a_close_without_the_columns_of_synergies_holds():
     answer = service(seen=snapshot(context={"synergy_type_1": 0.0})).on_bar_close()
     assert answer["action"] == "hold"
     assert "lacks synergy_type_2" in answer["reason"]
+
+
+@pytest.mark.parametrize("changes", [{"risk_multiplier": 0.0}, {"base_contracts": 0.1}])
+def test_a_position_that_is_voted_against_is_left_where_nothing_can_be_entered(changes):
+    held = service(persuaded(0, 0, 2), snapshot(position=1), **changes)
+    answer = held.on_bar_close()
+    assert (answer["action"], answer["side"]) == ("close_position", "SELL")
+    tight = service(persuaded(0, 0, 2), snapshot(position=1, atr_14=0.05)).on_bar_close()
+    assert (tight["action"], tight["side"]) == ("close_position", "SELL")
+
+
+def test_a_team_that_decides_on_synergies_holds_at_other_closes():
+    team = persuaded(2, 2, 1)
+    team.decide_on = "synergy"
+    assert service(team).on_bar_close()["reason"].startswith("no synergy")
+    old = snapshot(context=in_sight(2, 1, 0.7, 1.0))
+    assert service(team, old).on_bar_close()["action"] == "hold"
+    fresh = snapshot(context=in_sight(2, 1, 0.7, 0.0))
+    assert service(team, fresh).on_bar_close()["action"] == "execute_trade"
 
 
 def test_a_stop_at_the_entry_is_no_order():

@@ -246,7 +246,7 @@ def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tupl
         ("evaluate.py", ("run={run}", "data.train_bars=7000"), ("fingerprint",)),
         ("evaluate.py", ("run=a,b",), ("run=a,b", "one at a time")),
         ("backtest.py", ("run={run}", "--cfg", "job"), ("--cfg", "config.yaml")),
-        ("train.py", ("resume={run}", "--cfg", "job"), ("--cfg", "resume=DIR")),
+        ("train.py", ("resume={run}", "--cfg", "job"), ("--cfg", "resume=VALUE")),
         ("train.py", ("-m", "resume=a,b"), ("-m", "resume=")),
         ("train.py", ("seed=0,1",), ("seed=0,1", "add -m", "seed=[0,1]")),
     ],

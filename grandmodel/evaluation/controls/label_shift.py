@@ -14,7 +14,7 @@ from grandmodel.core.types import Segment
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.accounts.scripted import DRAWS_AT_ONCE, Desk
 from grandmodel.evaluation.accounts.track import Track
-from grandmodel.evaluation.rivals.baselines import FOREVER
+from grandmodel.evaluation.rivals.baselines import FOREVER, as_held
 from grandmodel.features.tape import Tape
 
 LEAST_SESSIONS = 3  # two have one shift alone
@@ -111,10 +111,10 @@ def shift_labels(
     if most + 1 < LEAST_SESSIONS or not track.position.any():
         return None
     if most <= draws:
-        where = np.arange(most) / most
+        where = (np.arange(most) + 0.5) / most  # the middle: no edge is met twice or never
     else:
         where = np.sort(numpy_stream(seed, "label shift").random(draws))
-    desk = Desk(tape, segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+    desk = Desk(tape, segments, as_held(env), max_hold_bars=FOREVER, sd_floor=sd_floor)
     unshifted = float(desk.sharpe(track.position[None])[0])
     decisions, sharpes = [], []
     for start in range(0, len(where), DRAWS_AT_ONCE):

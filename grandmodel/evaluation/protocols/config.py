@@ -17,6 +17,7 @@ READ_BY = {  # the others are read by both
     "train_share": WALK_FORWARD,
     "groups": CPCV,
     "test_groups": CPCV,
+    "embargo": CPCV,
 }
 MOST_GROUPS = 20
 

@@ -5,7 +5,7 @@ All run in the policy's environment with its costs and session edges. Source:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,15 @@ FOREVER = 0  # baselines that hold by design are not sent flat for their age
 
 
 Setting = dict[str, float | int | str]
+
+
+def as_held(env: EnvConfig) -> EnvConfig:
+    """Return the settings under which positions are taken as they are: at market, no brackets.
+
+    Exits at stops and targets are in a policy's positions already, and who holds by design has
+    none: the environment's own would leave inside a run and enter again at the next open.
+    """
+    return replace(env, stop_atr=None, target_atr=None, entry="market")
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def long_only(
 
     ``sd_floor`` is read by size=vol_target, here and below.
     """
-    desk = Desk(tape, segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+    desk = Desk(tape, segments, as_held(env), max_hold_bars=FOREVER, sd_floor=sd_floor)
     return Baseline("long_only", desk.track(np.ones(len(desk), np.int8)))
 
 
@@ -100,7 +109,7 @@ def ma_cross(
     """
     setting: Setting = {}
     if pair is None:
-        there = Desk(tape, tuned_on, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+        there = Desk(tape, tuned_on, as_held(env), max_hold_bars=FOREVER, sd_floor=sd_floor)
         sharpes = [
             float(there.sharpe(there.at_rows(_cross(tape, choice))[None])[0])
             for choice in ma_pairs()
@@ -108,7 +117,7 @@ def ma_cross(
         best = int(np.argmax(sharpes))
         pair = ma_pairs()[best]
         setting = {"sharpe_where_tuned": sharpes[best], "tried": len(sharpes)}
-    here = Desk(tape, segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+    here = Desk(tape, segments, as_held(env), max_hold_bars=FOREVER, sd_floor=sd_floor)
     track = here.track(here.at_rows(_cross(tape, pair)))
     return Baseline("ma_cross", track, {"fast_bars": pair[0], "slow_bars": pair[1]} | setting)
 
@@ -144,8 +153,9 @@ def random_trades(
         draws: how many.
         sd_floor: smallest trailing sd.
     """
-    # the runs already obey the policy's age limit, which would add exits between two of them
-    desk = Desk(tape, policy.segments, env, max_hold_bars=FOREVER, sd_floor=sd_floor)
+    # the runs already obey the policy's age limit, stops and targets
+    held = as_held(env)
+    desk = Desk(tape, policy.segments, held, max_hold_bars=FOREVER, sd_floor=sd_floor)
     by_session = session_edge(env, tape) == "flat"
 
     def block(number: int) -> NDArray[np.int8]:

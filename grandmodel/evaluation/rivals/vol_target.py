@@ -13,7 +13,7 @@ from grandmodel.core.types import Segment
 from grandmodel.envs.action import session_edge
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.accounts.scripted import Desk
-from grandmodel.evaluation.rivals.baselines import FOREVER, Baseline, Setting
+from grandmodel.evaluation.rivals.baselines import FOREVER, Baseline, Setting, as_held
 from grandmodel.features.tape import Tape
 from grandmodel.market.calendar import sessions_per_year
 
@@ -80,7 +80,7 @@ def vol_target(tape: Tape, segments: Sequence[Segment], env: EnvConfig) -> Basel
     """
     tape = tape.to("cpu")
     weights = target_weights(tape, env)
-    desk = Desk(tape, segments, env, max_hold_bars=FOREVER, weights=weights)
+    desk = Desk(tape, segments, as_held(env), max_hold_bars=FOREVER, weights=weights)
     here = desk.at_rows(weights)
     track = desk.track((here > 0.0).astype(np.int8))
     setting: Setting = {"target": env.vol_target, "mean_weight": float(here.mean())}

@@ -116,7 +116,7 @@ def single_agent(config: TrainConfig) -> dict[str, Any]:
         "agent.ensemble_learn": "fixed",
         "agent.executor": "episode",
         "agent.decide_on": "every_bar",
-        "agent.gate": config.agent.bar_to_pass,
+        "agent.gate": "calibrated" if config.agent.voting else config.agent.gate,
         "agent.execute": "challenger" if config.agent.voting else config.agent.execute,
         "reward.members": {},
         "data.leak": leak if leak in LEAKED_TO_ALL else "all",

@@ -1,7 +1,7 @@
 """The tests of all folds judged once, as the account of one trader who followed them in turn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ from grandmodel.evaluation.measures.kpi import kpi_rows
 from grandmodel.evaluation.outputs import tidy
 from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
 from grandmodel.evaluation.rivals import baselines
-from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.evaluation.trials.ledger import Trial
-from grandmodel.evaluation.verdict import Evidence
 from grandmodel.wiring.controls import Controls, find_controls
 from grandmodel.wiring.judging import Judging
-from grandmodel.wiring.occasion import Occasion
+from grandmodel.wiring.occasion import NON_CAUSAL, Occasion
 from grandmodel.wiring.protocols.command import stored_config
 from grandmodel.wiring.protocols.pieces import (
     PieceJudging,
@@ -34,7 +32,6 @@ from grandmodel.wiring.rerun import Rerun
 from grandmodel.wiring.rivals import Rivals
 from grandmodel.wiring.trial import trial_of
 
-NON_CAUSAL = "non-causal: later bars trained for earlier tests; read the spread, not the profit"
 OF_THE_LEDGER = (  # of metrics.json: known when the ledger's line is written
     "verdict", "verdict_reason", "test_openings", "trials", "deflated_sharpe", "pbo", "standing",
 )  # fmt: skip
@@ -89,8 +86,9 @@ class PooledJudging(Judging):
             segments=tuple(it for piece in self.pieces for it in piece.occasion.segments),
             opened=sealed,
             sealed=sealed,
-            chosen_here=False,
-            notes=() if plan.causal else (NON_CAUSAL,),
+            chosen_here=bool(self.prepared.seen),
+            causal=plan.causal,
+            notes=(*(() if plan.causal else (NON_CAUSAL,)), *self.prepared.seen),
             sweep=self.prepared.command.sweep,
         )
 
@@ -130,9 +128,6 @@ class PooledJudging(Judging):
         whole = (self.config, self.stage, self.subject, self.occasion)
         rerun = PooledRerun(*whole, each, tuple(self.paths))
         return find_controls(rerun, self.measured, self._measure)
-
-    def _evidence(self, differences: Mapping[str, Difference]) -> Evidence:
-        return replace(super()._evidence(differences), causal=self.prepared.plan.causal)
 
     def _facts(self) -> dict[str, Any]:
         teams = [piece.subject.team for piece in self.pieces]

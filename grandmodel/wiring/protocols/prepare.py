@@ -37,6 +37,7 @@ class Prepared:
     config: TrainConfig
     stage: Stage  # the whole history; its test part is what the plan tests
     plan: Plan
+    seen: tuple[str, ...] = ()  # tested bars that the start weights were made from, told in full
 
     def stretches(self, fold: Fold) -> dict[str, list[str]]:
         """Return the bars of a fold as `data.split.stretches` names them."""
@@ -90,8 +91,7 @@ def prepare(command: ProtocolCommand, console: Console) -> Prepared:
         stage = stage_of(whole, config, read_columns(config), synergies=True)
     show_quality(dataset, console)
     prepared = Prepared(command, config, stage, plan)
-    _refuse_known(prepared, whole)
-    return prepared
+    return replace(prepared, seen=_seen_by_start(prepared, whole))
 
 
 def _history(config: TrainConfig) -> Dataset:
@@ -126,22 +126,28 @@ def _plan(command: ProtocolCommand, config: TrainConfig, dataset: Dataset, windo
     return make(clock, gaps, options)
 
 
-def _refuse_known(prepared: Prepared, dataset: Dataset) -> None:
+def _seen_by_start(prepared: Prepared, dataset: Dataset) -> tuple[str, ...]:
     """Refuse start weights that were made from bars which a fold selects or tests on.
+
+    Returns:
+        what is to be told where ``allow_overlap`` is true.
 
     Raises:
         UserError: there are such bars and ``allow_overlap`` is false.
     """
     config = prepared.config
     if config.init_from is None:
-        return
+        return ()
+    told: dict[str, None] = {}
     used = [UsedSpan.from_record(it) for it in read_start(config.init_from).facts.get("used", [])]
     for fold in prepared.plan.folds:
         laid = lay_stretches(
             replace(dataset, splits={"test": (_around(dataset),)}), prepared.stretches(fold)
         )
         stage = replace(prepared.stage, dataset=laid)
-        seen_by_start(stage, used, config.init_from, allowed=config.allow_overlap)
+        seen = seen_by_start(stage, used, config.init_from, allowed=config.allow_overlap)
+        told |= dict.fromkeys(seen["test"])
+    return tuple(told)
 
 
 def _around(dataset: Dataset) -> Span:

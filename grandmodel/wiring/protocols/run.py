@@ -124,7 +124,8 @@ def _job(prepared: Prepared, fold: Fold, threads: int | None) -> Job:
         OmegaConf.update(config, key, value, merge=False)
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)  # noqa: S101 - narrows the type of a mapping
-    words = [*prepared.command.words, *(f"{key}={_word(value)}" for key, value in own.items())]
+    said = (f"{'++' * isinstance(value, dict)}{key}={_word(value)}" for key, value in own.items())
+    words = [*prepared.command.words, *said]
     return Job(fold.name, folder_of(prepared, fold), {str(k): v for k, v in plain.items()}, words)
 
 
