@@ -1,7 +1,7 @@
 """Judgements of finished runs: found again where there are some, and read for a comparison."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,8 +34,14 @@ class Finished:
         kept = {key: value for key, value in self.config.items() if key not in OF_THE_TASK}
         return dict(_deciding(kept))
 
+    @cached_property
+    def bars(self) -> str:
+        """Hash of all that says which bars it was tried on, and at which costs."""
+        said = {name: self.config[name] for name in OF_THE_TASK}
+        return config_hash({**said, "bars": self.folder.read_run_json().get("data_fingerprint")})
+
     @property
-    def task(self) -> str:
+    def short_task(self) -> str:
         """The data set or fold, in a few words."""
         data = self.config["data"]
         if data["kind"] == "synthetic":
@@ -44,6 +50,20 @@ class Finished:
             name = Path(str(data["path"] or data["kind"])).stem
         split = data["split"].get("name")
         return f"{name} {split}" if split else name
+
+
+def tasks_of(runs: Sequence[Finished]) -> list[str]:
+    """Name the task of each run; of one short name and several kinds of bars, by their hash too.
+
+    Runs on other stretches, splits or costs of a file are never told as seeds of one task.
+    """
+    kinds: dict[str, set[str]] = {}
+    for run in runs:
+        kinds.setdefault(run.short_task, set()).add(run.bars)
+    return [
+        run.short_task if len(kinds[run.short_task]) == 1 else f"{run.short_task} #{run.bars[:6]}"
+        for run in runs
+    ]
 
 
 def _deciding(section: Mapping[str, Any], above: str = "") -> list[tuple[str, object]]:
@@ -90,14 +110,14 @@ def judgement_of(run: Finished, split: str, evaluations: Path) -> Path | None:
     return None
 
 
-def result_of(run: Finished, judgement: Path) -> RunResult:
+def result_of(run: Finished, task: str, judgement: Path) -> RunResult:
     """Read a judgement for a comparison."""
     return RunResult(
         run=str(run.folder.path),
         judgement=str(judgement),
         configuration=config_hash(run.settings),
         settings=run.settings,
-        task=run.task,
+        task=task,
         seed=int(run.config["seed"]),
         metrics=_metrics(judgement),
         returns=_returns(run, judgement),

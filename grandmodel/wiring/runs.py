@@ -1,7 +1,7 @@
 """`evaluate.py runs=GLOB`: finished runs judged, and told together by configuration."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from grandmodel.evaluation.report.section import cell
 from grandmodel.evaluation.trials.overlap import UsedSpan, overlapping
 from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.evaluate import run_evaluation
-from grandmodel.wiring.judged_runs import Finished, judgement_of, result_of
+from grandmodel.wiring.judged_runs import Finished, judgement_of, result_of, tasks_of
 from grandmodel.wiring.run_config import closed
 from grandmodel.wiring.run_folder import RunFolder, existing_run, fresh_folder, fresh_name
 from grandmodel.wiring.sections import PathsConfig
@@ -103,7 +103,10 @@ def run_comparison(arguments: Sequence[str], console: Console) -> Path:
     seen = _refuse_seen(command, runs)
     parent = f"{command.output}/evaluate"
     with fresh_folder(Path(command.folder or f"{parent}/{fresh_name(parent)}")) as folder:
-        results = [result_of(run, _judged(command, run, console)) for run in runs]
+        results = [
+            result_of(run, task, _judged(command, run, console))
+            for run, task in zip(runs, tasks_of(runs), strict=True)
+        ]
         record = {"split": command.split, **compare(results, draws=DRAWS, seed=SEED)}
         notes = [NOTE_ALLOWED] if seen else []
         _write(folder, command, arguments, record, notes)
@@ -124,7 +127,7 @@ def find_runs(command: RunsCommand) -> list[Finished]:
         for inner in (sorted((place / "folds").glob("*")) if _is_protocol(place) else [place])
     ]
     folders = [place for place in nested if (place / "config.yaml").is_file()]
-    trained = [it for it in folders if "judged_run" not in RunFolder(it).read_run_json()]
+    trained = [it for it in folders if not {"judged_run", "runs"} & set(_facts(it))]
     require(
         bool(trained),
         f"runs={command.pattern} names no run: {len(places)} things are there and none of them is "
@@ -139,6 +142,10 @@ def find_runs(command: RunsCommand) -> list[Finished]:
         "it out of runs=",
     )
     return [_finished(place) for place in trained]
+
+
+def _facts(place: Path) -> Mapping[str, Any]:
+    return RunFolder(place).read_run_json()
 
 
 def _is_protocol(place: Path) -> bool:

@@ -7,6 +7,8 @@ import pytest
 from entry_points import call
 
 from grandmodel.core.checks import UserError
+from grandmodel.wiring.judged_runs import Finished, tasks_of
+from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.runs import find_runs, runs_command
 
 
@@ -59,3 +61,25 @@ def test_one_seed_is_told_as_such(run: Path, home: Path) -> None:
     assert row["judgement"] == "outputs/train/whole"
     assert "one seed" in (folder / "report.md").read_text()
     assert "<h2>Configurations</h2>" in (folder / "report.html").read_text()
+
+
+def finished(place: Path, **data: object) -> Finished:
+    place.mkdir()
+    (place / "run.json").write_text(json.dumps({"data_fingerprint": str(data.get("start"))}))
+    section = {"kind": "csv", "path": "ES.csv", "split": {"name": None}, **data}
+    return Finished(RunFolder(place), {"data": section, "instrument": {"fee_bps": 1.0}, "seed": 0})
+
+
+def test_runs_on_other_bars_of_a_file_are_other_tasks(tmp_path: Path) -> None:
+    late, early, moved = (
+        finished(tmp_path / name, start=start, path=path)
+        for name, start, path in (
+            ("a", 2024, "ES.csv"),
+            ("b", 2022, "ES.csv"),
+            ("c", 2024, "x/ES.csv"),
+        )
+    )
+    assert tasks_of([late, moved]) == ["ES", "ES"]
+    names = tasks_of([late, early, moved])
+    assert names[0] == names[2] != names[1]
+    assert all(name.startswith("ES #") for name in names)
