@@ -112,7 +112,10 @@ def why_local(project: str) -> str | None:
 
 
 def blocks_of(sections: Sequence[Section], runset: Any) -> list[Any]:
-    """Return the blocks of a report of Weights & Biases: tables as text, panels of the runs."""
+    """Return the blocks of a report of Weights & Biases: tables as text, panels of the runs.
+
+    Without a ``runset`` there are no panels: they would show other runs of the project.
+    """
     import wandb_workspaces.reports.v2 as reports
 
     blocks: list[Any] = [reports.TableOfContents()]
@@ -121,6 +124,8 @@ def blocks_of(sections: Sequence[Section], runset: Any) -> list[Any]:
         if section.note:
             blocks.append(reports.P(section.note))
         blocks += [reports.MarkdownBlock(rows_text(block.rows)) for block in section.blocks]
+    if runset is None:
+        return [*blocks, reports.P("None of these runs was logged to Weights & Biases.")]
     panels = [
         reports.BarPlot(title="Sharpe ratio", metrics=["sharpe"]),
         reports.LinePlot(title="validation", x=LEARNING_STEP, y=["validation/score"]),
@@ -139,10 +144,11 @@ def save(config: WandbReportConfig, title: str, sections: Sequence[Section], ids
     from wandb_workspaces.reports.v2.interface import Report, Runset
 
     try:
-        entity = config.entity or str(wandb.Api().default_entity)
-        runset = Runset(
-            entity=entity, project=config.project, filters=f"ID in {ids}" if ids else ""
-        )
+        entity = config.entity or wandb.Api().default_entity
+        require(entity is not None, "the account has no default entity: give entity=NAME")
+        runset = None
+        if ids:
+            runset = Runset(entity=entity, project=config.project, filters=f"ID in {ids}")
         report = Report(
             project=config.project,
             entity=entity,

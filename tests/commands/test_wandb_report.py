@@ -158,3 +158,8 @@ def test_growth_chains_segments_and_averages_paths() -> None:
 def test_a_run_without_trades_or_baselines_is_compared_all_the_same() -> None:
     sections = comparison([Compared("old", {"verdict": "cannot tell"}, {})])
     assert [section.title for section in sections][:2] == ["Verdicts", "Figures"]
+
+
+def test_runs_that_were_never_logged_show_no_panels_of_others() -> None:
+    blocks = command.blocks_of([], None)
+    assert not any(isinstance(it, reports.PanelGrid) for it in blocks)
