@@ -145,7 +145,8 @@ def save(config: WandbReportConfig, title: str, sections: Sequence[Section], ids
 
     try:
         entity = config.entity or wandb.Api().default_entity
-        require(entity is not None, "the account has no default entity: give entity=NAME")
+        if entity is None:
+            raise UserError("the account has no default entity: give entity=NAME")
         runset = None
         if ids:
             runset = Runset(entity=entity, project=config.project, filters=f"ID in {ids}")
