@@ -154,7 +154,9 @@ def test_a_walk_forward_is_interrupted_and_goes_on(home: Path, bars: Path) -> No
     words = ["protocol=walk_forward", "folds=2", *small, "data=parquet", f"data.path={bars}"]
     words += ["hydra.run.dir=outputs/evaluate/walk", "workers=1", "callbacks.checkpoint_every_s=0"]
     folder = home / "outputs" / "evaluate" / "walk"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # children of & inherit none
     process = start("evaluate.py", home, *words)
+    signal.signal(signal.SIGINT, before)
     second = folder / "folds" / "2of2" / "checkpoints" / "last.ckpt"
     while not second.exists() and process.poll() is None:
         time.sleep(0.1)
