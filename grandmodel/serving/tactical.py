@@ -124,7 +124,7 @@ class TacticalController:
         told, seen = SynergyEvent.of(event), self.snapshot()
         seen.check()
         seen.check_age(told)
-        return self._decide(seen, told)
+        return self._decide(seen, self.in_sight(told, seen))
 
     def _on_close(self) -> Command:
         seen = self.snapshot()
@@ -133,7 +133,7 @@ class TacticalController:
         fresh = synergy.kind > 0 and synergy.columns["synergy_age"] * AGE_BARS < 1.0
         if self.team.decide_on == "synergy" and not fresh:
             return hold(RULE_TEXTS[Rule.NO_SYNERGY])
-        return self._decide(seen, None)
+        return self._decide(seen, synergy)
 
     def in_sight(self, event: SynergyEvent | None, seen: Snapshot) -> InSight:
         """Return the synergy that the team is shown: the event's, without one the context's.
@@ -147,8 +147,7 @@ class TacticalController:
             return InSight.of_context(seen.context)
         return event.in_sight(seen.closed_at)
 
-    def _decide(self, seen: Snapshot, event: SynergyEvent | None) -> Command:
-        synergy = self.in_sight(event, seen)
+    def _decide(self, seen: Snapshot, synergy: InSight) -> Command:
         odds = self.probabilities(synergy, seen)
         votes = most_probable(odds)
         return self.command(synergy, seen, self.tally(synergy, seen, votes, odds), votes, odds)

@@ -13,6 +13,7 @@ from test_metrics import market_of, track_of
 from grandmodel.core.types import Segment
 from grandmodel.decision.rules import Rule
 from grandmodel.envs.config import EnvConfig
+from grandmodel.envs.orders import Ended
 from grandmodel.evaluation.accounts.track import Market
 from grandmodel.evaluation.judging.judge import Judge, JudgeRule
 from grandmodel.evaluation.measures.metrics import mean_path_sum, measure
@@ -101,6 +102,16 @@ def test_what_it_ties_up_by_hand(golden):
     assert (everything["bars_mean"], everything["hours_longest"]) == (2.0, 43.0)
     assert everything["hours_median"] == pytest.approx(33.5)
     assert winning["hours_mean"] == 24.0
+
+
+def test_a_position_that_ended_inside_its_bar_breaks_no_rule_at_its_close(golden):
+    """All four bars need more margin than there is; the second position was stopped inside."""
+    track = golden.measured.track
+    poor = replace(track, equity=np.full(5, 50.0))
+    stopped = replace(poor, ended=np.array([0, 0, 0, Ended.STOP, 0], np.int8))
+    for found, violations in ((poor, 4), (stopped, 3)):
+        given = replace(golden, measured=replace(golden.measured, track=found))
+        assert trader(given, **DRAWS)["leverage_violations"] == violations
 
 
 def test_markouts_by_hand(golden):

@@ -106,6 +106,23 @@ def wanted(t, target, prices, rules):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
+def trade_plain(  # pragma: no cover - compiled
+    n, target, account, prices, sizing, refused, cost_scale
+):
+    """One bar without orders inside it; takes and returns what `bar.trade` does."""
+    cash, quantity, position, base, stop, take = account
+    position, cash, carried, cost, outcome = fill(
+        n, target, cash, quantity, position, base, prices, sizing, refused, cost_scale
+    )
+    quantity, ended = carried, ENDED_NONE
+    if position != 0:
+        ended, cash, quantity, more = liquidate(n, cash, quantity, prices, sizing, cost_scale)
+        cost += more
+    told = (carried, cost * cost_scale, 0.0, prices.open[n], outcome, ended)
+    return (cash, quantity, position, stop, take), told
+
+
+@njit(cache=True)
 def walk(  # pragma: no cover - compiled
     start, targets, prices, sizing, rules, limits, capital, cost_scale, money, marks, row
 ):
@@ -134,40 +151,18 @@ def walk(  # pragma: no cover - compiled
         before = equity
         carried = 0.0
         if position != 0 or target != 0:
-            was = position
+            was, account = position, (cash, quantity, position, base, stop, take)
             if rules.plain:
-                position, cash, carried, cost, outcome = fill(
-                    t + 1,
-                    target,
-                    cash,
-                    quantity,
-                    position,
-                    base,
-                    prices,
-                    sizing,
-                    no_fill[t],
-                    cost_scale,
+                after, told = trade_plain(
+                    t + 1, target, account, prices, sizing, no_fill[t], cost_scale
                 )
-                quantity = carried
-                if position != 0:
-                    ended, cash, quantity, more = liquidate(
-                        t + 1, cash, quantity, prices, sizing, cost_scale
-                    )
-                    cost += more
-                cost *= cost_scale
             else:
-                account, told = trade(
-                    t + 1,
-                    wanted(t, target, prices, rules),
-                    (cash, quantity, position, base, stop, take),
-                    prices,
-                    sizing,
-                    rules,
-                    no_fill[t],
-                    cost_scale,
+                order = wanted(t, target, prices, rules)
+                after, told = trade(
+                    t + 1, order, account, prices, sizing, rules, no_fill[t], cost_scale
                 )
-                cash, quantity, position, stop, take = account
-                carried, cost, left_cost, entry_price, outcome, ended = told
+            cash, quantity, position, stop, take = after
+            carried, cost, left_cost, entry_price, outcome, ended = told
             held = 0 if position == 0 else (held + 1 if position == was else 1)
             equity = cash + quantity * prices.close[t + 1] * sizing[0]
         money[EQUITY, row + i] = equity

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from grandmodel.core.clock import MINUTE_NS
+from grandmodel.envs.orders import Ended
 from grandmodel.evaluation.accounts.track import Market
 from grandmodel.evaluation.measures.markouts import events_of, markout_ratios
 from grandmodel.evaluation.measures.metrics import Measured
@@ -72,7 +73,7 @@ def trader(traded: Traded, *, draws: int, seed: int) -> Record:
         "over_breaks": measured.scalars["pnl_over_breaks"],
         "holding": holding(traded),
         "peak_margin": peak_margin(traded),
-        "leverage_violations": int((_margin(traded) > measured.track.equity).sum()),
+        "leverage_violations": _leverage_violations(traded),
         "worst_session": worst_session(traded, rows),
         "markouts": _markouts(traded, rows, draws=draws, seed=seed),
     }
@@ -193,6 +194,12 @@ def peak_margin(traded: Traded) -> Record | None:
         "time": _day(traded, market.open_time_ns[track.bar[at] + 1]),
         "largest_share_of_equity": float(of_equity.max()),
     }
+
+
+def _leverage_violations(traded: Traded) -> int:
+    """Count closes at which a position that is still held needs more margin than the equity."""
+    track = traded.measured.track
+    return int(((_margin(traded) > track.equity) & (track.ended == Ended.NONE)).sum())
 
 
 def _margin(traded: Traded) -> NDArray[np.float64]:
