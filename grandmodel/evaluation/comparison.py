@@ -3,18 +3,28 @@
 Source: ``docs/definitions.md``, Seeds and Choosing among configurations.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from grandmodel.evaluation.controls.plateau import plateau_rows
+from grandmodel.evaluation.seeds_together import JudgedSeed, judge_together, why_apart
 from grandmodel.evaluation.statistics.seeds import interquartile_mean, seeds_interval
 from grandmodel.evaluation.statistics.selection import overfitting_probability
-from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Series
+from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Series, Together
+from grandmodel.evaluation.trials.ledger import Ledger, Trial
+from grandmodel.evaluation.trials.ledger_lines import LedgerLines
 
+NAME_LENGTH = 60
+JUDGE_AGAIN = (
+    "the ledger or the sessions.parquet of a judgement does not know it; evaluate.py run= judges "
+    "a run again"
+)
 ONE_SEED = "one seed: no interval over seeds"
 OWN_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "verdict")
 
@@ -31,6 +41,8 @@ class RunResult:
     seed: int
     metrics: Mapping[str, Any]  # metrics.json of the judgement
     returns: Series | None  # closes and net returns of its sessions; None: no longer known
+    trial: Trial | None = None  # as the ledger names it; None: it does not
+    sessions: pd.DataFrame | None = None  # rows of sessions.parquet; None: there is none
 
     @property
     def score(self) -> float:
@@ -38,32 +50,42 @@ class RunResult:
         return float(self.metrics.get("sharpe") or 0.0)
 
 
-def compare(results: Sequence[RunResult], *, draws: int, seed: int) -> dict[str, Any]:
-    """Tell runs by configuration: seeds as rows, tasks as columns.
+def compare(
+    results: Sequence[RunResult], ledger: Ledger, *, draws: int, seed: int
+) -> dict[str, Any]:
+    """Tell runs by configuration: seeds as rows, tasks as columns, and the seeds judged as one.
 
     Args:
         results: judged runs; of two that are the same configuration, task and seed the first
             counts.
+        ledger: of all trials.
         draws: resamples behind each interval.
         seed: of the resamples.
 
     Returns:
-        ``configurations``, best first; ``pbo`` with its reason where it is null; ``plateau`` of
-        the settings that were varied alone; ``runs``.
+        ``configurations``, best first; ``settings`` that differ; ``as_one``, a row per
+        configuration and task of several seeds; ``pbo`` with its reason where it is null;
+        ``plateau`` of the settings that were varied alone; ``runs``.
     """
     groups: dict[str, list[RunResult]] = {}
     for result in results:
         groups.setdefault(result.configuration, []).append(result)
-    names = configuration_names([found[0].settings for found in groups.values()])
+    settings = [found[0].settings for found in groups.values()]
+    names = configuration_names(settings)
     rows = [
         {"name": name, **_told(found, draws=draws, seed=seed)}
         for name, found in zip(names, groups.values(), strict=True)
     ]
     overfitting, reason = _overfitting(list(groups.values()))
-    keys = differing([found[0].settings for found in groups.values()])
+    keys = differing(settings)
     varied = [({key: it.settings.get(key) for key in keys}, it.score) for it in results]
     return {
         "configurations": sorted(rows, key=lambda row: -row["sharpe"]),
+        "settings": [
+            {"setting": key, **{n: it.get(key) for n, it in zip(names, settings, strict=True)}}
+            for key in keys
+        ],
+        "as_one": _as_one(dict(zip(names, groups.values(), strict=True)), ledger, draws, seed),
         "pbo": overfitting,
         "pbo_reason": reason,
         "plateau": plateau_rows(varied),
@@ -82,11 +104,20 @@ def compare(results: Sequence[RunResult], *, draws: int, seed: int) -> dict[str,
 
 
 def configuration_names(settings: Sequence[Mapping[str, object]]) -> list[str]:
-    """Name configurations by the settings in which they differ; one alone is `all runs`."""
+    """Name configurations by the settings in which they differ; one alone is `all runs`.
+
+    A setting goes by the last part of its name where that is its alone. Where a name would be
+    longer than NAME_LENGTH, all are numbered.
+    """
     keys = differing(settings)
     if not keys:
         return ["all runs"] * len(settings)
-    return [", ".join(f"{key}={found.get(key)}" for key in keys) for found in settings]
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    short = {key: end if last[end := key.rpartition(".")[2]] == 1 else key for key in keys}
+    names = [", ".join(f"{short[key]}={found.get(key)}" for key in keys) for found in settings]
+    if max(map(len, names)) > NAME_LENGTH:
+        return [f"configuration {number}" for number in range(1, len(settings) + 1)]
+    return names
 
 
 def differing(settings: Sequence[Mapping[str, object]]) -> list[str]:
@@ -134,6 +165,52 @@ def _told(results: Sequence[RunResult], *, draws: int, seed: int) -> dict[str, A
         "table": [[None if np.isnan(it) else float(it) for it in row] for row in scores],
         "notes": notes,
     }
+
+
+def _as_one(
+    groups: Mapping[str, Sequence[RunResult]], ledger: Ledger, draws: int, seed: int
+) -> list[dict[str, Any]]:
+    """Judge the seeds of each configuration on each task as one account; by name."""
+    cells: dict[tuple[str, str], dict[int, RunResult]] = {}
+    for name, group in groups.items():
+        for it in group:
+            cells.setdefault((name, it.task), {}).setdefault(it.seed, it)
+    several = {place: [*by_seed.values()] for place, by_seed in cells.items() if len(by_seed) > 1}
+    together: dict[str, set[int]] = {}
+    for found in several.values():
+        for it in found:
+            if it.trial is not None:
+                together.setdefault(it.trial.config, set()).add(it.seed)
+    lines = ledger.read() if several else LedgerLines()
+    return [
+        {
+            "configuration": name,
+            "task": task,
+            "seeds": sorted(it.seed for it in found),
+            **_judged_as_one(found, lines, ledger, together, draws, seed),
+        }
+        for (name, task), found in several.items()
+    ]
+
+
+def _judged_as_one(
+    found: Sequence[RunResult],
+    lines: LedgerLines,
+    ledger: Ledger,
+    together: Together,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the verdict on several seeds, or why there is none."""
+    seeds = [
+        JudgedSeed(it.trial, it.metrics, it.sessions)
+        for it in found
+        if it.trial is not None and it.sessions is not None
+    ]
+    reason = JUDGE_AGAIN if len(seeds) < len(found) else why_apart(seeds)
+    if reason is not None:
+        return {"verdict": None, "verdict_reason": f"not judged as one: {reason}"}
+    return judge_together(seeds, lines, ledger.returns, together, draws=draws, seed=seed)
 
 
 def _overfitting(groups: Sequence[Sequence[RunResult]]) -> tuple[float | None, str | None]:

@@ -13,6 +13,8 @@ from grandmodel.evaluation.accounts.track import Market, Track
 from grandmodel.evaluation.measures.metrics import Measured
 from grandmodel.evaluation.statistics.intervals import Interval, with_intervals
 
+OWN_COLUMN, LATE_COLUMN, DEAR_COLUMN = "net", "one_decision_late", "twice_the_costs"
+
 
 def equity_frame(track: Track, market: Market) -> pd.DataFrame:
     """Rows of ``equity.parquet``: one per decision, stamped by the close it is marked at.
@@ -29,6 +31,33 @@ def equity_frame(track: Track, market: Market) -> pd.DataFrame:
             "position": track.position,
             "pnl_gross": track.pnl_gross,
             "cost": track.cost,
+        }
+    )
+
+
+def sessions_frame(own: Measured, beside: Mapping[str, Measured]) -> pd.DataFrame:
+    """Rows of ``sessions.parquet``: one per session, paths one after another.
+
+    Columns: timestamp (UTC, close of the session's last bar), path, net (net return of the
+    judged account, fraction), and a column of the same kind for each account beside it.
+
+    Args:
+        own: the judged account.
+        beside: by the name of their column, accounts over the same sessions.
+
+    Raises:
+        ValueError: an account does not have the same sessions.
+    """
+    sessions = own.sessions
+    for name, found in beside.items():
+        if not np.array_equal(found.sessions.close_time_ns, sessions.close_time_ns):
+            raise ValueError(f"{name} was not judged over the sessions of the account")
+    return pd.DataFrame(
+        {
+            "timestamp": pd.to_datetime(sessions.close_time_ns, utc=True),
+            "path": np.repeat(np.array(sessions.paths, np.int64), np.diff(sessions.path_first)),
+            OWN_COLUMN: sessions.net,
+            **{name: found.sessions.net for name, found in beside.items()},
         }
     )
 
@@ -77,18 +106,23 @@ def metrics_record(
     }
 
 
-def write_outputs(
+def write_tables(
     folder: Path,
-    metrics: Mapping[str, Any],
     *,
     equity: pd.DataFrame,
     trades: pd.DataFrame,
     decisions: pd.DataFrame,
+    sessions: pd.DataFrame,
 ) -> None:
-    """Write the three tables, then ``metrics.json``: where it exists, they do."""
+    """Write the four tables of a judgement."""
     write_frame(folder / "equity.parquet", equity)
     write_frame(folder / "trades.parquet", trades)
     write_frame(folder / "decisions.parquet", decisions)
+    write_frame(folder / "sessions.parquet", sessions)
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write ``metrics.json``, after the tables: where it exists, they do."""
     write_json(folder / "metrics.json", tidy(metrics))
 
 

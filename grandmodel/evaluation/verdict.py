@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grandmodel.evaluation.controls.sweep import Strain
 from grandmodel.evaluation.measures.metrics import Measured
@@ -66,8 +67,6 @@ def gather(
 ) -> Evidence:
     """Collect the evidence of a measured track."""
     net = measured.sessions.net
-    profit = float(net.sum())
-    best = float(np.sort(net)[-BEST_SESSIONS:].sum())
     return Evidence(
         sharpe=sharpe,
         differences=differences,
@@ -75,12 +74,18 @@ def gather(
         trips=len(measured.trips),
         sessions=len(net),
         years=len(net) / measured.sessions_per_year,
-        best_share=best / profit if profit > 0 else None,
+        best_share=best_share(net),
         chosen_here=chosen_here,
         causal=causal,
         standing=standing,
         strain=strain,
     )
+
+
+def best_share(net: NDArray[np.float64]) -> float | None:
+    """Share of the best five sessions in the profit of all, ``net`` [session]; None: no profit."""
+    profit = float(net.sum())
+    return float(np.sort(net)[-BEST_SESSIONS:].sum()) / profit if profit > 0 else None
 
 
 def judge_evidence(evidence: Evidence) -> Verdict:

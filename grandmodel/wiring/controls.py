@@ -13,6 +13,7 @@ from grandmodel.evaluation.controls.label_shift import shift_labels
 from grandmodel.evaluation.controls.regimes import regime_labels, regime_rows
 from grandmodel.evaluation.controls.sweep import (
     COSTS,
+    DEAR,
     DELAYS,
     LATE,
     OWN,
@@ -24,6 +25,7 @@ from grandmodel.evaluation.controls.sweep import (
     strain_of,
 )
 from grandmodel.evaluation.measures.metrics import Measured
+from grandmodel.evaluation.outputs import DEAR_COLUMN, LATE_COLUMN
 from grandmodel.features.tape import Tape
 from grandmodel.wiring.rerun import Rerun
 
@@ -66,6 +68,7 @@ class Controls:
 
     record: dict[str, Any]
     strain: Strain
+    strained: Mapping[str, Measured]  # late and dear accounts, by column of sessions.parquet
 
 
 def find_controls(rerun: Rerun, own: Measured, tell: Callable[[Track], Measured]) -> Controls:
@@ -90,7 +93,8 @@ def find_controls(rerun: Rerun, own: Measured, tell: Callable[[Track], Measured]
         "label_shift": _shifted(rerun, own),
         **_capacity(stage.tape, own),
     }
-    return Controls(record, strain_of(judged))
+    strained = {LATE_COLUMN: judged[LATE], DEAR_COLUMN: judged[DEAR]}
+    return Controls(record, strain_of(judged), strained)
 
 
 def _delay_rows(

@@ -163,8 +163,8 @@ def _judge(
             **stage.facts(),
         )
         save_quality(stage.dataset, folder.path)
-        judging.write(folder.path, command.config, command.overrides)
         folder.write_start(command.config, list(command.overrides))
+        judging.write(folder.path, command.config, command.overrides)
     say_where_it_never_trades(subject, console)
     judging.show(console)
     return Judged(folder, judging.metrics)

@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.comparison import RunResult
 from grandmodel.evaluation.statistics.standing import Series
-from grandmodel.evaluation.trials.ledger import NO_TRIAL_KEYS, Ledger, config_hash
+from grandmodel.evaluation.trials.ledger import NO_TRIAL_KEYS, Ledger, Trial, config_hash
 from grandmodel.wiring.run_folder import RunFolder
 
 OF_THE_TASK = ("data", "instrument")  # sections that say on what a configuration is tried
+TRIAL_KEYS = tuple(item.name for item in fields(Trial))
 SAME_RESULT = (  # words of a judgement that leave the account as it is
     "run=", "split=", "hydra.run.dir=", "paths.", "trainer.", "trust=", "allow_overlap=", "costs=",
     "delay_bars=", "evaluation.report=", "evaluation.draws=", "evaluation.random_draws=",
@@ -80,18 +83,21 @@ def _deciding(section: Mapping[str, Any], above: str = "") -> list[tuple[str, ob
     return found
 
 
-def judgement_of(run: Finished, split: str, evaluations: Path) -> Path | None:
-    """Find a judgement of a run as it is on a split, None where there is none.
+def judgement_of(
+    run: Finished, split: str, evaluations: Path, words: Sequence[str] = ()
+) -> Path | None:
+    """Find a judgement of a run on a split with the same settings, None where there is none.
 
-    That of the training itself counts where it was on that split.
+    That of the training itself counts where it was on that split and nothing is changed.
 
     Args:
         run: the run.
         split: test or validation.
         evaluations: folder of all evaluations.
+        words: settings that a judgement would be given now.
     """
-    own = run.folder.path
-    if _metrics(own).get("split") == split:
+    own, wanted = run.folder.path, _changing(words)
+    if _metrics(own).get("split") == split and not wanted:
         return own
     trained = run.folder.best_checkpoint.stat().st_mtime
     for file in sorted(evaluations.glob("*/run.json"), reverse=True):
@@ -102,16 +108,21 @@ def judgement_of(run: Finished, split: str, evaluations: Path) -> Path | None:
         judged = json.loads(file.read_text()).get("judged_run")
         if judged is None or Path(judged).resolve() != own.resolve():
             continue
-        words = (place / "overrides.txt").read_text().splitlines()
-        if _metrics(place).get("split") == split and all(
-            it.startswith(SAME_RESULT) for it in words
-        ):
+        made_with = (place / "overrides.txt").read_text().splitlines()
+        if _metrics(place).get("split") == split and _changing(made_with) == wanted:
             return place
     return None
 
 
-def result_of(run: Finished, task: str, judgement: Path) -> RunResult:
-    """Read a judgement for a comparison."""
+def _changing(words: Sequence[str]) -> set[str]:
+    """Return the settings among the words of a judgement that can change its account."""
+    return {word for word in words if not word.startswith(SAME_RESULT)}
+
+
+def result_of(run: Finished, task: str, judgement: Path, ledger: Ledger) -> RunResult:
+    """Read a judgement, and what a ledger keeps of it, for a comparison."""
+    trial = _trial_of(judgement, ledger)
+    sessions = judgement / "sessions.parquet"
     return RunResult(
         run=str(run.folder.path),
         judgement=str(judgement),
@@ -120,7 +131,9 @@ def result_of(run: Finished, task: str, judgement: Path) -> RunResult:
         task=task,
         seed=int(run.config["seed"]),
         metrics=_metrics(judgement),
-        returns=_returns(run, judgement),
+        returns=None if trial is None else _returns(ledger, trial),
+        trial=trial,
+        sessions=pd.read_parquet(sessions) if sessions.is_file() else None,
     )
 
 
@@ -128,15 +141,19 @@ def _metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def _returns(run: Finished, judgement: Path) -> Series | None:
-    """Return the session returns that the ledger keeps of a judgement, None where it does not."""
-    ledger = Ledger(Path(run.config["paths"]["ledger"]))
+def _trial_of(judgement: Path, ledger: Ledger) -> Trial | None:
+    """Return the trial that a judgement is, as the ledger names it; None where it does not."""
     own = [
-        line["trial"]
+        line
         for line in ledger.lines()
         if Path(str(line.get("run", ""))).resolve() == judgement.resolve()
     ]
+    return Trial(**{key: own[-1][key] for key in TRIAL_KEYS}) if own else None
+
+
+def _returns(ledger: Ledger, trial: Trial) -> Series | None:
+    """Return the session returns that a ledger keeps of a trial, None where it does not."""
     try:
-        return ledger.returns(own[-1]) if own else None
+        return ledger.returns(trial.key)
     except UserError:  # moved away: told as unknown
         return None

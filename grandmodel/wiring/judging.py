@@ -8,26 +8,31 @@ from typing import Any, TypedDict
 from omegaconf import DictConfig
 from rich.console import Console
 
-from grandmodel.envs.action import session_edge
 from grandmodel.evaluation.accounts.track import Market, Track
 from grandmodel.evaluation.judging.execution import JudgeRule, rules_beside
 from grandmodel.evaluation.judging.judge import Judge
 from grandmodel.evaluation.judging.judgement import Judgement
 from grandmodel.evaluation.measures.kpi import kpi_rows
-from grandmodel.evaluation.measures.metrics import Measured, mean_decision_return, measure
+from grandmodel.evaluation.measures.metrics import Measured, measure
 from grandmodel.evaluation.measures.scorecard import Scored, scorecard
 from grandmodel.evaluation.measures.trader import Traded, trader
-from grandmodel.evaluation.measures.vote_report import VoteJudge, rule_counts
-from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
-from grandmodel.evaluation.references.rules import describe_grid
+from grandmodel.evaluation.measures.vote_report import VoteJudge
+from grandmodel.evaluation.outputs import (
+    equity_frame,
+    metrics_record,
+    sessions_frame,
+    tidy,
+    write_metrics,
+    write_tables,
+)
 from grandmodel.evaluation.report.kpi_tables import kpis_line
 from grandmodel.evaluation.report.page import write_report
 from grandmodel.evaluation.report.section import Section
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
-from grandmodel.evaluation.statistics.alpha import beside_market
 from grandmodel.evaluation.statistics.intervals import (
     Difference,
+    block_sessions,
     intervals,
     sharpe_difference,
     sharpe_interval,
@@ -38,6 +43,7 @@ from grandmodel.evaluation.trials.ledger import Ledger, Trial
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.controls import Controls, find_controls
+from grandmodel.wiring.judged_facts import judged_facts
 from grandmodel.wiring.learned.rivals import LearnedRival, beaten, list_rivals, told_beaten
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject, build_validator
@@ -71,29 +77,30 @@ class Judging:
         self.market = Market.of(stage.tape)
         self.judgement, self.row, self.beside_rows = self._judge()
         self.beside = {
-            name: self._measure(self.judgement.track(row, self.market))
+            name: self.measure(self.judgement.track(row, self.market))
             for name, row in self.beside_rows.items()
         }
         horizon = config.evaluation.vote_horizon_bars
         vote_judge = VoteJudge(stage.tape, config.env, subject.team.roles, horizon)
         self.votes = vote_judge(self.judgement, self.row)
-        self.measured = self._measure(self.judgement.track(self.row, self.market))
+        self.measured = self.measure(self.judgement.track(self.row, self.market))
         # before the rivals: their compiled loops change the number of threads that torch uses
         self.controls = self._find_controls()
         self.rivals = self._find_rivals()
         self.metrics = self._metrics()
         self.told: dict[str, str] = {}  # by the ledger, once its line is written
 
-    def _measure(self, track: Track) -> Measured:
+    def measure(self, track: Track) -> Measured:
+        """Tell the figures of an account on the judged bars."""
         return measure(track, self.market, self.stage.sessions_per_year)
 
     def _find_rivals(self) -> Rivals:
         found = (self.config, self.stage, self.subject, self.occasion, self.measured)
-        return find_rivals(*found, self._measure, self.learned)
+        return find_rivals(*found, self.measure, self.learned)
 
     def _find_controls(self) -> Controls:
         rerun = Rerun(self.config, self.stage, self.subject, self.occasion)
-        return find_controls(rerun, self.measured, self._measure)
+        return find_controls(rerun, self.measured, self.measure)
 
     def _judge(self) -> tuple[Judgement, int, dict[str, int]]:
         config, subject = self.config, self.subject
@@ -135,7 +142,7 @@ class Judging:
             env_steps=subject.env_steps,
             env_steps_per_s=subject.env_steps_per_s,
             seconds=subject.seconds,
-            baselines=self.rivals.record(differences, self._figures),
+            baselines=self.rivals.record(differences, self._of_baseline),
             **self._facts(),
         )
         record |= scorecard(self._scored(), **self._draws)
@@ -163,8 +170,12 @@ class Judging:
     def _draws(self) -> Draws:
         return {"draws": self.config.evaluation.draws, "seed": self.config.evaluation.seed}
 
-    def _figures(self, found: Measured) -> dict[str, Any]:
+    def figures(self, found: Measured) -> dict[str, Any]:
+        """Return the figures of an account with their intervals."""
         return with_intervals(found.scalars, intervals(found, **self._draws))
+
+    def _of_baseline(self, found: Measured) -> dict[str, Any]:
+        return self.figures(found) | {"block_sessions": block_sessions(found.sessions, found.trips)}
 
     def _evidence(self, differences: Mapping[str, Difference]) -> Evidence:
         counted = {
@@ -181,43 +192,7 @@ class Judging:
         )
 
     def _facts(self) -> dict[str, Any]:
-        """Gate, weights, the other execution rules, references and the share of the optimum."""
-        team = self.subject.team
-        found = {name: self._measure(it.track) for name, it in self.rivals.references.items()}
-        facts: dict[str, Any] = {
-            "test_openings": 0,  # known when the ledger's line is written
-            "edge": session_edge(self.config.env, self.stage.tape),
-            "gate": self.subject.gate,
-            "model_megabytes": sum(it.numel() * it.element_size() for it in team.parameters())
-            / 1e6,
-            "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
-            "beside": {name: measured.scalars for name, measured in self.beside.items()},
-            **self._counts(),
-            **beside_market(self.measured, self.rivals.baselines["long_only"]),
-            "votes": self.votes.figures,
-            "references": {
-                name: {
-                    **self._figures(measured),
-                    **{f"setting_{k}": v for k, v in self.rivals.references[name].setting.items()},
-                }
-                for name, measured in found.items()
-            },
-        }
-        if any("enter" in it.setting for it in self.rivals.references.values()):
-            facts["reference_grid"] = describe_grid()
-        if "optimum" in found:
-            best = mean_decision_return(found["optimum"].track)
-            mine = mean_decision_return(self.measured.track)
-            facts["share_of_optimum"] = mine / best if best > 0 else None
-        return facts
-
-    def _counts(self) -> dict[str, dict[str, Any]]:
-        """Return the execution rules that stand side by side, and what settled their decisions."""
-        rows = {"policy": self.row, **self.beside_rows}
-        return {
-            "execution": {name: self.judgement.rules[row] for name, row in rows.items()},
-            "rules": {name: rule_counts(self.judgement, row) for name, row in rows.items()},
-        }
+        return judged_facts(self)
 
     def show(self, console: Console) -> None:
         """Print the tables and the reason of the verdict; thresholds where the team votes."""
@@ -233,7 +208,7 @@ class Judging:
             console.print(f"note: {self.told['ledger']}", markup=False, style="yellow")
 
     def write(self, folder: Path, config: DictConfig, words: Sequence[str] = ()) -> list[Section]:
-        """Write the ledger's line, report and tables; ``metrics.json`` comes last.
+        """Write the ledger's line, tables, report; ``metrics.json`` comes last, whatever befalls.
 
         Args:
             folder: of the run or judgement.
@@ -245,17 +220,20 @@ class Judging:
         """
         trial = self._append_to_ledger(folder, config)
         decisions = self.judgement.decisions(self.row, self.market).assign(**self.votes.columns)
-        shown: list[Section] = []
-        if self.config.evaluation.report:
-            shown = write_report(folder, report_data(self, decisions, folder, trial, words))
-        write_outputs(
+        accounts = {**self.controls.strained, **self.rivals.baselines}
+        write_tables(
             folder,
-            self.metrics,
             equity=equity_frame(self.measured.track, self.market),
             trades=self.measured.trades(self.market),
             decisions=decisions,
+            sessions=sessions_frame(self.measured, accounts),
         )
-        return shown
+        try:
+            if not self.config.evaluation.report:
+                return []
+            return write_report(folder, report_data(self, decisions, folder, trial, words))
+        finally:
+            write_metrics(folder, self.metrics)
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> Trial:
         trial = self._trial(config)

@@ -18,11 +18,13 @@ from grandmodel.core.files import write_json, write_text
 from grandmodel.evaluation.comparison import compare
 from grandmodel.evaluation.outputs import tidy
 from grandmodel.evaluation.report.runs_page import (
+    as_one_rows,
     comparison_rows,
     overfitting_text,
     write_comparison,
 )
-from grandmodel.evaluation.report.section import cell
+from grandmodel.evaluation.report.section import Row, cell
+from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.evaluation.trials.overlap import UsedSpan, overlapping
 from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.evaluate import run_evaluation
@@ -36,6 +38,8 @@ OWN_KEYS = ("split", "allow_overlap", "trust", "hydra.run.dir")
 PASSED_ON = ("evaluation", "paths", "trainer")  # to the judgement of a run that has none
 MANY_RUNS = "the configuration of each run is in its config.yaml"
 NOTE_ALLOWED = "runs that were trained on bars of the test period are among these"
+FIGURES = ("Sharpe", "verdict", "deflated")  # columns of the terminal that are never folded
+IN_WORDS = ("reason", "trials")  # left to the sentences below the terminal's table
 DRAWS, SEED = 2_000, 0
 
 
@@ -48,6 +52,7 @@ class RunsCommand:
     allowed: bool  # bars that a run was made from are judged all the same
     words: tuple[str, ...]  # handed on to judgements
     output: Path
+    ledger: Path | None  # None: that of the first run
     folder: str | None
 
 
@@ -76,7 +81,7 @@ def runs_command(arguments: Sequence[str]) -> RunsCommand:
         )
     split = str(_value(given, "split", "test"))
     require_choice("split", split, ("test", "validation"))
-    folder = _value(given, "hydra.run.dir", None)
+    folder, ledger = _value(given, "hydra.run.dir", None), _value(given, "paths.ledger", None)
     handed = [item for key, item in given.items() if key not in ("hydra.run.dir", "split")]
     return RunsCommand(
         pattern=pattern,
@@ -84,6 +89,7 @@ def runs_command(arguments: Sequence[str]) -> RunsCommand:
         allowed=_value(given, "allow_overlap", False) is True,
         words=(f"split={split}", *(word_of(item) for item in handed)),
         output=Path(str(_value(given, "paths.output", PathsConfig().output))),
+        ledger=None if ledger is None else Path(str(ledger)),
         folder=None if folder is None else str(folder),
     )
 
@@ -103,11 +109,12 @@ def run_comparison(arguments: Sequence[str], console: Console) -> Path:
     seen = _refuse_seen(command, runs)
     parent = f"{command.output}/evaluate"
     with fresh_folder(Path(command.folder or f"{parent}/{fresh_name(parent)}")) as folder:
+        ledger = Ledger(command.ledger or Path(runs[0].config["paths"]["ledger"]))
         results = [
-            result_of(run, task, _judged(command, run, console))
+            result_of(run, task, _judged(command, run, console), ledger)
             for run, task in zip(runs, tasks_of(runs), strict=True)
         ]
-        record = {"split": command.split, **compare(results, draws=DRAWS, seed=SEED)}
+        record = {"split": command.split, **compare(results, ledger, draws=DRAWS, seed=SEED)}
         notes = [NOTE_ALLOWED] if seen else []
         _write(folder, command, arguments, record, notes)
     _show(record, notes, console)
@@ -188,7 +195,7 @@ def _refuse_seen(command: RunsCommand, runs: Sequence[Finished]) -> bool:
 def _judged(command: RunsCommand, run: Finished, console: Console) -> Path:
     """Return the judgement of a run; it is made where there is none."""
     place = run.folder.path
-    found = judgement_of(run, command.split, command.output / "evaluate")
+    found = judgement_of(run, command.split, command.output / "evaluate", command.words)
     if found is None:
         console.print(f"judging {place} on {command.split}", markup=False)
         words = [f"run={place}", *command.words]
@@ -213,15 +220,27 @@ def _write(
 
 
 def _show(record: dict[str, Any], notes: Sequence[str], console: Console) -> None:
-    """Print the table of configurations, and what choosing among them means."""
-    rows = comparison_rows(record)
-    table = Table(title=f"{record['split']}: {len(record['runs'])} runs", box=box.SIMPLE)
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        cells = [cell(row[name]) for name in row]
-        table.add_row(*(Text(f"{it.text}  {it.small}".rstrip()) for it in cells))
-    console.print(table)
+    """Print verdicts on seeds, the table of configurations, and what choosing among them means."""
+    title = f"{record['split']}: {len(record['runs'])} runs"
+    console.print(_terminal_table(title, comparison_rows(record)))
+    as_one = as_one_rows(record)
+    if as_one:
+        figures = [
+            {k: v for k, v in row.items() if k not in ("reason", "trials")} for row in as_one
+        ]
+        console.print(_terminal_table("seeds judged as one", figures))
+    for row in as_one:
+        console.print(f"{row['configuration']}, {row['task']}: {row['reason']}", markup=False)
     console.print(overfitting_text(record), markup=False)
     for note in notes:
         console.print(f"note: {note}", markup=False, style="yellow")
+
+
+def _terminal_table(title: str, rows: Sequence[Row]) -> Table:
+    table = Table(title=title, box=box.SIMPLE)
+    for name in rows[0]:
+        table.add_column(name, no_wrap=name in FIGURES, overflow="fold")
+    for row in rows:
+        cells = [cell(row[name]) for name in row]
+        table.add_row(*(Text(f"{it.text}  {it.small}".rstrip()) for it in cells))
+    return table

@@ -1,7 +1,11 @@
 """Runs told together: seeds and tasks by configuration, and what choosing among them means."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from test_seeds_together import judged
 
 from grandmodel.evaluation.comparison import (
     ONE_SEED,
@@ -10,6 +14,7 @@ from grandmodel.evaluation.comparison import (
     configuration_names,
     score_table,
 )
+from grandmodel.evaluation.trials.ledger import Ledger, Trial
 
 RATES = (0.1, 0.2, 0.3)
 
@@ -30,13 +35,50 @@ def result(rate: float, seed: int, score: float, task: str = "NQ") -> RunResult:
 
 
 def told(results: list[RunResult]) -> dict:
-    return compare(results, draws=200, seed=0)
+    return compare(results, Ledger(Path("nowhere")), draws=200, seed=0)
 
 
 def test_configurations_are_named_by_what_differs() -> None:
     settings = [{"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}]
     assert configuration_names(settings) == ["b=2, c=None", "b=3, c=4"]
     assert configuration_names(settings[:1]) == ["all runs"]
+
+
+def test_a_setting_goes_by_its_last_part_and_long_names_by_a_number() -> None:
+    settings = [{"agent.gate": 1, "a.x": 2, "b.x": 3}, {"agent.gate": 2, "a.x": 3, "b.x": 4}]
+    assert configuration_names(settings)[0] == "a.x=2, gate=1, b.x=3"
+    long = [{"agent.members": "x" * 80}, {"agent.members": "y" * 80}]
+    assert configuration_names(long) == ["configuration 1", "configuration 2"]
+
+
+def test_seeds_without_their_sessions_are_not_judged_as_one() -> None:
+    (row,) = told([result(0.1, seed, 1.0) for seed in (4, 3)])["as_one"]
+    assert (row["configuration"], row["task"], row["seeds"]) == ("all runs", "NQ", [3, 4])
+    assert row["verdict"] is None
+    assert row["verdict_reason"].startswith("not judged as one: the ledger or the sessions.parquet")
+    assert told([result(0.1, 0, 1.0), result(0.2, 1, 1.0)])["as_one"] == []
+
+
+def test_seeds_of_a_configuration_are_judged_as_one(tmp_path: Path) -> None:
+    """Every configuration of several seeds counts once, that of one seed as it is."""
+    ledger, results = Ledger(tmp_path / "ledger.jsonl"), []
+    for config, seeds in (("a", (0, 1)), ("b", (0, 1, 2)), ("c", (0,))):
+        for seed in seeds:
+            net = np.random.default_rng([ord(config), seed]).normal(0.002, 0.01, 300)
+            of = replace(judged(net, seed), trial=Trial(config, "bars", "test", seed))
+            closes = of.sessions["timestamp"].astype("int64").to_numpy()
+            ledger.append("evaluate", of.trial, net, close_time_ns=closes, run="r")
+            metrics = {**of.metrics, "sharpe": 1.0}
+            given = {"trial": of.trial, "sessions": of.sessions, "metrics": metrics}
+            own = {"configuration": config, "settings": {"agent.gate": config}, **given}
+            results.append(replace(result(0.1, seed, 1.0), **own))
+    rows = compare(results, ledger, draws=200, seed=0)["as_one"]
+    assert [(row["configuration"], row["seeds"]) for row in rows] == [
+        ("gate=a", [0, 1]),
+        ("gate=b", [0, 1, 2]),
+    ]
+    assert [row["trials"] for row in rows] == [3, 3]  # of six
+    assert all(row["verdict"] is not None for row in rows)
 
 
 def test_seeds_are_rows_and_tasks_are_columns() -> None:
@@ -50,7 +92,7 @@ def test_seeds_are_rows_and_tasks_are_columns() -> None:
 def test_several_seeds_have_an_interval_and_the_best_comes_first() -> None:
     results = [result(rate, seed, 10 * rate + 0.1 * seed) for rate in RATES for seed in range(5)]
     rows = told(results)["configurations"]
-    assert [row["name"] for row in rows] == [f"algorithm.rate={rate}" for rate in RATES[::-1]]
+    assert [row["name"] for row in rows] == [f"rate={rate}" for rate in RATES[::-1]]
     best = rows[0]
     assert best["sharpe"] == pytest.approx(3.2)
     assert best["sharpe_ci_low"] < 3.2 < best["sharpe_ci_high"]

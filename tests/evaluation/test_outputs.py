@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,14 @@ from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.accounts.track import Market
 from grandmodel.evaluation.judging.judge import Judge, JudgeRule
 from grandmodel.evaluation.measures.metrics import measure
-from grandmodel.evaluation.outputs import equity_frame, metrics_record, tidy, write_outputs
+from grandmodel.evaluation.outputs import (
+    equity_frame,
+    metrics_record,
+    sessions_frame,
+    tidy,
+    write_metrics,
+    write_tables,
+)
 from grandmodel.evaluation.statistics.intervals import intervals
 
 
@@ -36,13 +44,14 @@ def test_files_hold_the_promised_columns(result, tmp_path):
         baselines={"flat": {"sharpe": 0.0, "profit_factor": float("inf")}},
         gate=np.float64(0.4),
     )
-    write_outputs(
+    write_tables(
         tmp_path,
-        record,
         equity=equity_frame(found.track, market),
         trades=found.trades(market),
         decisions=judgement.decisions(0, market),
+        sessions=sessions_frame(found, {"long_only": found}),
     )
+    write_metrics(tmp_path, record)
     equity = pd.read_parquet(tmp_path / "equity.parquet")
     assert list(equity.columns) == [
         "timestamp", "path", "segment", "equity", "position", "pnl_gross", "cost",
@@ -75,6 +84,20 @@ def test_equity_is_stamped_by_the_close_it_is_marked_at(result):
     first = frame[(frame["path"] == 0) & (frame["segment"] == 0)]
     change = np.diff(first["equity"], prepend=100_000.0)
     np.testing.assert_allclose(change, first["pnl_gross"] - first["cost"], atol=1e-9)
+
+
+def test_a_row_per_session_holds_every_account(result):
+    _, found, _ = result
+    frame = sessions_frame(found, {"long_only": found})
+    assert list(frame.columns) == ["timestamp", "path", "net", "long_only"]
+    assert len(frame) == len(found.sessions)
+    np.testing.assert_array_equal(frame["net"], found.sessions.net)
+    for index, path in enumerate(found.sessions.paths):
+        rows = found.sessions.rows_of(index)
+        assert (frame["path"].to_numpy()[rows] == path).all()
+    shorter = replace(found.sessions, close_time_ns=found.sessions.close_time_ns[1:])
+    with pytest.raises(ValueError, match="late was not judged over the sessions"):
+        sessions_frame(found, {"late": replace(found, sessions=shorter)})
 
 
 def test_what_is_not_finite_becomes_null():

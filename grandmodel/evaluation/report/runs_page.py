@@ -13,11 +13,16 @@ from grandmodel.evaluation.report.controls import plateau_section
 from grandmodel.evaluation.report.html import html_of
 from grandmodel.evaluation.report.markdown import one_line, text_of
 from grandmodel.evaluation.report.page import STYLE
-from grandmodel.evaluation.report.section import Cell, Row, Section, Table
+from grandmodel.evaluation.report.section import Cell, Row, Section, Table, cell
 
 NOTE = (
     "Interquartile mean of the net Sharpe ratios of all seeds and tasks; in small type its 95 % "
     "interval by stratified bootstrap over seeds."
+)
+
+AS_ONE_NOTE = (
+    "An equal share of the money with each seed of a configuration, judged by the clauses that "
+    "judge one run; its seeds count as one trial."
 )
 
 
@@ -37,6 +42,30 @@ def comparison_rows(record: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def as_one_rows(record: Mapping[str, Any]) -> list[Row]:
+    """A row per configuration and task of several seeds: what their mean shows."""
+    return [
+        {
+            "configuration": row["configuration"],
+            "task": row["task"],
+            "seeds": len(row["seeds"]),
+            "verdict": Cell(row["verdict"] or tables.UNKNOWN),
+            "Sharpe": Cell(
+                tables.shown(row.get("sharpe"), "number"), tables.interval(row, "sharpe", "number")
+            ),
+            "deflated": tables.shown(row.get("deflated_sharpe"), "percent"),
+            "trials": tables.shown(row.get("trials"), "count"),
+            "reason": row["verdict_reason"],
+        }
+        for row in record["as_one"]
+    ]
+
+
+def settings_rows(record: Mapping[str, Any]) -> list[Row]:
+    """A row per setting that is not the same in all configurations."""
+    return [{name: cell(value) for name, value in row.items()} for row in record["settings"]]
+
+
 def overfitting_text(record: Mapping[str, Any]) -> str:
     """One sentence on the probability of overfitting."""
     if record["pbo"] is None:
@@ -49,9 +78,12 @@ def overfitting_text(record: Mapping[str, Any]) -> str:
 
 def comparison_sections(record: Mapping[str, Any]) -> list[Section]:
     """Return everything below the title."""
-    varied = record.get("plateau") or []
+    varied, as_one = record.get("plateau") or [], as_one_rows(record)
+    differing = settings_rows(record)
     return [
+        *([Section("Seeds judged as one", (Table(as_one),), AS_ONE_NOTE)] if as_one else []),
         Section("Configurations", (Table(comparison_rows(record)),), NOTE),
+        *([Section("Settings that differ", (Table(differing),))] if differing else []),
         Section("Seeds and tasks", tuple(_tables(record))),
         Section("Choosing among them", (), overfitting_text(record)),
         *([plateau_section(varied)] if varied else []),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 UNKNOWN = "\N{EN DASH}"
+SENTENCE = 40  # no figure is as long
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 MANY = 10_000.0  # from here on no digit stands behind the point
 OWN, ALARM = "own", "alarm"  # marks of cells: the policy's, what must not be missed
@@ -92,4 +93,5 @@ def figure_text(value: float) -> str:
 def says_words(rows: Sequence[Row], name: str) -> bool:
     """Tell whether a column holds words, which stand to the left, figures to the right."""
     texts = [cell(row.get(name)).text for row in rows]
-    return any(text[:1].isalpha() or text[:1] in ("(", "\N{HORIZONTAL ELLIPSIS}") for text in texts)
+    begins = ("(", "\N{HORIZONTAL ELLIPSIS}")
+    return any(it[:1].isalpha() or it[:1] in begins or len(it) > SENTENCE for it in texts)

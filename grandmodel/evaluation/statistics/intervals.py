@@ -184,7 +184,7 @@ def with_intervals(
 def sharpe_interval(measured: Measured, *, draws: int, seed: int) -> Interval:
     """95 % interval of the Sharpe ratio of the pooled sessions; NaN below MINIMUM_SESSIONS."""
     block = block_sessions(measured.sessions, measured.trips)
-    found = _sharpe_of(
+    found = sharpe_of_nets(
         measured.sessions.net[None], measured.sessions_per_year, block=block, draws=draws, seed=seed
     )
     return Interval(found.low, found.high)
@@ -202,13 +202,24 @@ def sharpe_difference(own: Measured, other: Measured, *, draws: int, seed: int) 
         block_sessions(own.sessions, own.trips), block_sessions(other.sessions, other.trips)
     )
     both = np.stack([own.sessions.net, other.sessions.net])
-    return _sharpe_of(both, own.sessions_per_year, block=block, draws=draws, seed=seed)
+    return sharpe_of_nets(both, own.sessions_per_year, block=block, draws=draws, seed=seed)
 
 
-def _sharpe_of(
+def sharpe_of_nets(
     net: NDArray[np.float64], sessions_per_year: float, *, block: int, draws: int, seed: int
 ) -> Difference:
-    """Annualised Sharpe ratio of a track, or difference of two, ``net`` [track, session]."""
+    """Annualised Sharpe ratio of a track, or difference of two, with its 95 % interval.
+
+    Args:
+        net: session returns, [track, session]; the second is taken from the first.
+        sessions_per_year: of the calendar.
+        block: sessions of a circular block.
+        draws: resamples.
+        seed: of the resamples.
+
+    Returns:
+        Value and bounds; the bounds are NaN below MINIMUM_SESSIONS.
+    """
     scale = float(np.sqrt(sessions_per_year))
     if net.shape[1] < MINIMUM_SESSIONS:
         ratios = session_sharpe(net, sessions_per_year)

@@ -59,7 +59,7 @@ class PieceJudging(Judging):
         return {}  # told of the joined track
 
     def _find_controls(self) -> Controls:
-        return Controls({}, Strain(0.0, 0.0, 0.0))  # as the figures
+        return Controls({}, Strain(0.0, 0.0, 0.0), {})  # as the figures
 
     @property
     def rerun(self) -> Rerun:

@@ -1,7 +1,7 @@
 """The tests of all folds judged once, as the account of one trader who followed them in turn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class PooledJudging(Judging):
     def _find_rivals(self) -> Rivals:
         names = shared_baselines(self.pieces)
         found = {
-            name: self._measure(
+            name: self.measure(
                 join_tracks([it.rivals.baselines[name].track for it in self.pieces], self.paths)
             )
             for name in names
@@ -118,7 +118,7 @@ class PooledJudging(Judging):
                 draws=self.config.evaluation.random_draws,
                 sd_floor=self.subject.sd_floor,
             )
-            found["random"] = self._measure(drawn.median)
+            found["random"] = self.measure(drawn.median)
             random_p = drawn.p_value
             settings["random"] = {"draws": len(drawn.sharpe), "p_value": random_p}
         return Rivals(found, settings, random_p, {})
@@ -127,7 +127,7 @@ class PooledJudging(Judging):
         each = tuple(piece.rerun for piece in self.pieces)
         whole = (self.config, self.stage, self.subject, self.occasion)
         rerun = PooledRerun(*whole, each, tuple(self.paths))
-        return find_controls(rerun, self.measured, self._measure)
+        return find_controls(rerun, self.measured, self.measure)
 
     def _facts(self) -> dict[str, Any]:
         teams = [piece.subject.team for piece in self.pieces]
@@ -135,7 +135,6 @@ class PooledJudging(Judging):
         return super()._facts() | {
             "weights": dict(zip(teams[0].names, weights.tolist(), strict=True)),
             "protocol": self.prepared.command.record,
-            "causal": self.prepared.plan.causal,
             "folds": [fold_row(*it) for it in zip(self.pieces, self.paths, strict=True)],
         }
 
@@ -173,7 +172,7 @@ class SpreadJudging(PooledJudging):
         head = self.middle.rivals
         numbers = range(len(self.by_path))
         found = {
-            name: self._measure(
+            name: self.measure(
                 join_tracks([it.rivals.baselines[name].track for it in self.by_path], numbers)
             )
             for name in head.baselines
@@ -182,7 +181,7 @@ class SpreadJudging(PooledJudging):
         return Rivals(found, head.settings, head.random_p, {})
 
     def _find_controls(self) -> Controls:
-        return self.middle.controls
+        return replace(self.middle.controls, strained={})  # those of one path
 
     def _metrics(self) -> dict[str, Any]:
         self.evidence = self.middle.evidence

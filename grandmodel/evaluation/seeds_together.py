@@ -1,0 +1,193 @@
+"""Seeds of one configuration judged as one account: an equal share of the money with each.
+
+Source: ``docs/definitions.md``, Seeds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from grandmodel.evaluation.controls.sweep import DEAR, Strain
+from grandmodel.evaluation.measures.metrics import number, session_sharpe
+from grandmodel.evaluation.outputs import LATE_COLUMN, OWN_COLUMN
+from grandmodel.evaluation.statistics.intervals import (
+    Interval,
+    automatic_block,
+    block_length,
+    sharpe_of_nets,
+)
+from grandmodel.evaluation.statistics.standing import (
+    Series,
+    Together,
+    configuration_returns,
+    standing_of,
+    standing_record,
+    trial_moments,
+)
+from grandmodel.evaluation.trials.ledger import Trial, moments
+from grandmodel.evaluation.trials.ledger_lines import LedgerLines
+from grandmodel.evaluation.verdict import RIVALS, Evidence, best_share, judge_evidence
+
+BENCHMARK = "long_only"
+
+
+@dataclass(frozen=True)
+class JudgedSeed:
+    """One seed as its judgement tells it."""
+
+    trial: Trial
+    metrics: Mapping[str, Any]  # metrics.json
+    sessions: pd.DataFrame  # rows of sessions.parquet
+
+
+def why_apart(seeds: Sequence[JudgedSeed]) -> str | None:
+    """Return why seeds cannot be judged as one, None where they can."""
+    if len({(it.trial.config, it.trial.data) for it in seeds}) > 1:
+        return "the seeds began with other weights or were judged with other settings or bars"
+    places = [it.sessions[["timestamp", "path"]] for it in seeds]
+    if not all(place.equals(places[0]) for place in places):
+        return "the seeds were not judged on the same sessions"
+    return None
+
+
+def judge_together(
+    seeds: Sequence[JudgedSeed],
+    ledger: LedgerLines,
+    returns: Callable[[str], Series],
+    together: Together,
+    *,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Judge the mean of several seeds by the clauses that judge one.
+
+    Args:
+        seeds: at least two, for which :func:`why_apart` has nothing to say.
+        ledger: of all trials.
+        returns: from the name of a trial to its sessions.
+        together: seeds that are judged as one, by hash of the configuration; these among them.
+        draws: resamples.
+        seed: of the resamples.
+
+    Returns:
+        Sharpe ratio with its interval, differences to baselines, standing among the trials,
+        strain, verdict and its reason.
+    """
+    mean = _Mean(seeds)
+    own, settings = mean.column(OWN_COLUMN), {"draws": draws, "seed": seed}
+    block = mean.own_block()
+    sharpe = sharpe_of_nets(own[None], mean.per_year, block=block, **settings)
+    differences = {
+        name: sharpe_of_nets(
+            np.stack([own, mean.column(name)]),
+            mean.per_year,
+            block=max(block, mean.block_of(name)),
+            **settings,
+        )
+        for name in RIVALS
+    }
+    trial, series = seeds[0].trial, (mean.closes, own)
+    standing = standing_of(
+        trial_moments(ledger, trial, moments(own), together),
+        configuration_returns(ledger, trial, series, returns, together),
+        own,
+        mean.column(BENCHMARK),
+        block=block,
+        **settings,
+    )
+    strain, random_p = mean.strain(), mean.random_p()
+    verdict = judge_evidence(
+        Evidence(
+            sharpe=Interval(sharpe.low, sharpe.high),
+            differences=differences,
+            random_p=random_p,
+            trips=mean.trips(),
+            sessions=len(own),
+            years=len(own) / mean.per_year,
+            best_share=best_share(own),
+            chosen_here=any(it.metrics["chosen_here"] for it in seeds),
+            standing=standing,
+            causal=all(it.metrics["causal"] for it in seeds),
+            strain=strain,
+        )
+    )
+    return {
+        "verdict": verdict.verdict,
+        "verdict_reason": verdict.reason,
+        "sharpe": sharpe.value,
+        "sharpe_ci_low": number(sharpe.low),
+        "sharpe_ci_high": number(sharpe.high),
+        "block_sessions": block,
+        "round_trips": mean.trips(),
+        "random_p": random_p,
+        "kept_late": strain.kept,
+        "dear_mean_bp": strain.dear_mean_bp,
+        "differences": {
+            name: {
+                "sharpe_difference": found.value,
+                "sharpe_difference_ci_low": number(found.low),
+                "sharpe_difference_ci_high": number(found.high),
+            }
+            for name, found in differences.items()
+        },
+        **standing_record(standing, mean.per_year),
+    }
+
+
+class _Mean:
+    """The account that holds an equal share of every seed."""
+
+    def __init__(self, seeds: Sequence[JudgedSeed]) -> None:
+        self.seeds = seeds
+        self.per_year = float(seeds[0].metrics["sessions_per_year"])
+        frame = seeds[0].sessions
+        self.closes = frame["timestamp"].dt.as_unit("ns").astype("int64").to_numpy()
+        self.path = frame["path"].to_numpy()
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Net session returns of an account, mean over the seeds, [session]."""
+        return np.mean([it.sessions[name].to_numpy(np.float64) for it in self.seeds], axis=0)
+
+    def own_block(self) -> int:
+        """Sessions of a block: no fewer than any seed asks for, nor than the mean does."""
+        own = self.column(OWN_COLUMN)
+        parts = [own[self.path == path] for path in np.unique(self.path)]
+        wanted = float(np.median([automatic_block(part) for part in parts]))
+        asked = block_length(wanted, min(len(part) for part in parts))
+        return max(asked, *(int(it.metrics["block_sessions"]) for it in self.seeds))
+
+    def block_of(self, name: str) -> int:
+        """Sessions of a block of a baseline."""
+        return max(int(it.metrics["baselines"][name]["block_sessions"]) for it in self.seeds)
+
+    def trips(self) -> int:
+        """Round trips of the seed that made fewest."""
+        return min(int(it.metrics["round_trips"]) for it in self.seeds)
+
+    def strain(self) -> Strain:
+        """What late orders and twice the costs leave of the mean."""
+        own, late = self.column(OWN_COLUMN), self.column(LATE_COLUMN)
+        dear = [
+            row["net_mean_bp"]
+            for it in self.seeds
+            for row in it.metrics["controls"]["costs"]
+            if (row["cost_scale"], row["delay_bars"]) == DEAR
+        ]
+        return Strain(
+            float(session_sharpe(own, self.per_year)),
+            float(session_sharpe(late, self.per_year)),
+            float(np.mean(dear)),
+        )
+
+    def random_p(self) -> float | None:
+        """Twice the mean rank among random trades, a p-value however the seeds hang together.
+
+        Source: Vovk and Wang (2020), Combining p-values via averaging. None where a seed has none.
+        """
+        found = [it.metrics["baselines"].get("random", {}).get("p_value") for it in self.seeds]
+        known = [value for value in found if value is not None]
+        return min(1.0, 2.0 * float(np.mean(known))) if len(known) == len(found) else None

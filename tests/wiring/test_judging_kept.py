@@ -1,0 +1,63 @@
+"""A judgement is kept whatever befalls its report, and found again only with the same settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from grandmodel.evaluation.trials.ledger import Ledger
+from grandmodel.wiring.compose import register
+from grandmodel.wiring.evaluate import run_evaluation
+from grandmodel.wiring.judged_runs import Finished, judgement_of
+from grandmodel.wiring.run_folder import RunFolder
+
+
+def test_a_report_that_fails_loses_nothing_else(
+    run: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.chdir(home)
+    monkeypatch.setattr("grandmodel.wiring.judging.write_report", fail)
+    register()
+    words = ["evaluation.draws=100", "evaluation.random_draws=50", "trainer.threads=1"]
+    with pytest.raises(OSError, match="no space left"):
+        run_evaluation(
+            [f"run={run}", "hydra.run.dir=outputs/evaluate/torn", *words], Console(quiet=True)
+        )
+    folder = home / "outputs" / "evaluate" / "torn"
+    tables = {f"{name}.parquet" for name in ("equity", "trades", "decisions", "sessions")}
+    assert tables | {"metrics.json", "config.yaml"} <= {it.name for it in folder.iterdir()}
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (line,) = [
+        line
+        for line in Ledger(home / "outputs" / "ledger.jsonl").lines()
+        if line["run"] == "outputs/evaluate/torn"
+    ]
+    assert line["sharpe"] == metrics["sharpe"]
+
+
+def judged(place: Path, of: Path, *words: str) -> None:
+    place.mkdir(parents=True)
+    (place / "run.json").write_text(json.dumps({"judged_run": str(of)}))
+    (place / "overrides.txt").write_text("".join(f"{word}\n" for word in words))
+    (place / "metrics.json").write_text('{"split": "test"}')
+
+
+def test_a_judgement_is_found_again_only_with_the_same_settings(tmp_path: Path) -> None:
+    place, evaluations = tmp_path / "run", tmp_path / "evaluate"
+    (place / "checkpoints").mkdir(parents=True)
+    (place / "checkpoints" / "best.ckpt").touch()
+    (place / "metrics.json").write_text('{"split": "validation"}')
+    own = Finished(RunFolder(place), {})
+    assert judgement_of(own, "test", evaluations) is None
+    judged(evaluations / "1", place, "run=there", "evaluation.draws=50")
+    judged(evaluations / "2", place, "run=there", "evaluation.segments=4")
+    assert judgement_of(own, "test", evaluations) == evaluations / "1"
+    words = ["split=test", "evaluation.segments=4"]
+    assert judgement_of(own, "test", evaluations, words) == evaluations / "2"
+    assert judgement_of(own, "test", evaluations, ["evaluation.segments=8"]) is None
+    assert judgement_of(own, "validation", evaluations) == place
+    assert judgement_of(own, "validation", evaluations, words) is None
