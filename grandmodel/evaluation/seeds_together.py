@@ -15,6 +15,7 @@ from grandmodel.evaluation.controls.sweep import DEAR, Strain
 from grandmodel.evaluation.measures.metrics import number, session_sharpe
 from grandmodel.evaluation.outputs import LATE_COLUMN, OWN_COLUMN
 from grandmodel.evaluation.statistics.intervals import (
+    Difference,
     Interval,
     automatic_block,
     block_length,
@@ -22,6 +23,7 @@ from grandmodel.evaluation.statistics.intervals import (
 )
 from grandmodel.evaluation.statistics.standing import (
     Series,
+    Standing,
     Together,
     configuration_returns,
     standing_of,
@@ -77,82 +79,96 @@ def judge_together(
         Sharpe ratio with its interval, differences to baselines, standing among the trials,
         strain, verdict and its reason.
     """
-    mean = _Mean(seeds)
-    own, settings = mean.column(OWN_COLUMN), {"draws": draws, "seed": seed}
-    block = mean.own_block()
-    sharpe = sharpe_of_nets(own[None], mean.per_year, block=block, **settings)
-    differences = {
-        name: sharpe_of_nets(
-            np.stack([own, mean.column(name)]),
-            mean.per_year,
-            block=max(block, mean.block_of(name)),
-            **settings,
-        )
-        for name in RIVALS
-    }
-    trial, series = seeds[0].trial, (mean.closes, own)
+    mean, trial = _Mean(seeds, draws=draws, seed=seed), seeds[0].trial
+    own, block = mean.column(OWN_COLUMN), mean.own_block
+    sharpe, differences = mean.sharpe(), {name: mean.difference(name) for name in RIVALS}
     standing = standing_of(
         trial_moments(ledger, trial, moments(own), together),
-        configuration_returns(ledger, trial, series, returns, together),
+        configuration_returns(ledger, trial, (mean.closes, own), returns, together),
         own,
         mean.column(BENCHMARK),
         block=block,
-        **settings,
+        draws=draws,
+        seed=seed,
     )
-    strain, random_p = mean.strain(), mean.random_p()
-    verdict = judge_evidence(
-        Evidence(
-            sharpe=Interval(sharpe.low, sharpe.high),
-            differences=differences,
-            random_p=random_p,
-            trips=mean.trips(),
-            sessions=len(own),
-            years=len(own) / mean.per_year,
-            best_share=best_share(own),
-            chosen_here=any(it.metrics["chosen_here"] for it in seeds),
-            standing=standing,
-            causal=all(it.metrics["causal"] for it in seeds),
-            strain=strain,
-        )
-    )
+    evidence = mean.evidence(sharpe, differences, standing)
+    verdict = judge_evidence(evidence)
     return {
         "verdict": verdict.verdict,
         "verdict_reason": verdict.reason,
-        "sharpe": sharpe.value,
-        "sharpe_ci_low": number(sharpe.low),
-        "sharpe_ci_high": number(sharpe.high),
+        **_told("sharpe", sharpe),
         "block_sessions": block,
-        "round_trips": mean.trips(),
-        "random_p": random_p,
-        "kept_late": strain.kept,
-        "dear_mean_bp": strain.dear_mean_bp,
+        "round_trips": evidence.trips,
+        "random_p": evidence.random_p,
+        "kept_late": mean.strain.kept,
+        "dear_mean_bp": mean.strain.dear_mean_bp,
         "differences": {
-            name: {
-                "sharpe_difference": found.value,
-                "sharpe_difference_ci_low": number(found.low),
-                "sharpe_difference_ci_high": number(found.high),
-            }
-            for name, found in differences.items()
+            name: _told("sharpe_difference", found) for name, found in differences.items()
         },
         **standing_record(standing, mean.per_year),
     }
 
 
-class _Mean:
-    """The account that holds an equal share of every seed."""
+def _told(key: str, found: Difference) -> dict[str, float | None]:
+    low, high = number(found.low), number(found.high)
+    return {key: found.value, f"{key}_ci_low": low, f"{key}_ci_high": high}
 
-    def __init__(self, seeds: Sequence[JudgedSeed]) -> None:
-        self.seeds = seeds
+
+class _Mean:
+    """The account that holds an equal share of every seed.
+
+    Args:
+        seeds: of one configuration, over the same sessions.
+        draws: resamples behind each interval.
+        seed: of the resamples.
+    """
+
+    def __init__(self, seeds: Sequence[JudgedSeed], *, draws: int, seed: int) -> None:
+        self.seeds, self.draws, self.seed = seeds, draws, seed
         self.per_year = float(seeds[0].metrics["sessions_per_year"])
         frame = seeds[0].sessions
         self.closes = frame["timestamp"].dt.as_unit("ns").astype("int64").to_numpy()
         self.path = frame["path"].to_numpy()
+        self.own_block = self._own_block()
+        self.strain = self._strain()
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Net session returns of an account, mean over the seeds, [session]."""
         return np.mean([it.sessions[name].to_numpy(np.float64) for it in self.seeds], axis=0)
 
-    def own_block(self) -> int:
+    def sharpe(self) -> Difference:
+        """Net Sharpe ratio with its interval."""
+        return self._ratio(self.column(OWN_COLUMN)[None], self.own_block)
+
+    def difference(self, name: str) -> Difference:
+        """Sharpe ratio beyond that of a baseline, with its interval."""
+        blocks = [int(it.metrics["baselines"][name]["block_sessions"]) for it in self.seeds]
+        both = np.stack([self.column(OWN_COLUMN), self.column(name)])
+        return self._ratio(both, max(self.own_block, *blocks))
+
+    def evidence(
+        self, sharpe: Difference, differences: Mapping[str, Difference], standing: Standing
+    ) -> Evidence:
+        """Collect what the clauses are tested on; round trips of the seed that made fewest."""
+        own = self.column(OWN_COLUMN)
+        return Evidence(
+            sharpe=Interval(sharpe.low, sharpe.high),
+            differences=differences,
+            random_p=self._random_p(),
+            trips=min(int(it.metrics["round_trips"]) for it in self.seeds),
+            sessions=len(own),
+            years=len(own) / self.per_year,
+            best_share=best_share(own),
+            chosen_here=any(it.metrics["chosen_here"] for it in self.seeds),
+            standing=standing,
+            causal=all(it.metrics["causal"] for it in self.seeds),
+            strain=self.strain,
+        )
+
+    def _ratio(self, net: NDArray[np.float64], block: int) -> Difference:
+        return sharpe_of_nets(net, self.per_year, block=block, draws=self.draws, seed=self.seed)
+
+    def _own_block(self) -> int:
         """Sessions of a block: no fewer than any seed asks for, nor than the mean does."""
         own = self.column(OWN_COLUMN)
         parts = [own[self.path == path] for path in np.unique(self.path)]
@@ -160,15 +176,7 @@ class _Mean:
         asked = block_length(wanted, min(len(part) for part in parts))
         return max(asked, *(int(it.metrics["block_sessions"]) for it in self.seeds))
 
-    def block_of(self, name: str) -> int:
-        """Sessions of a block of a baseline."""
-        return max(int(it.metrics["baselines"][name]["block_sessions"]) for it in self.seeds)
-
-    def trips(self) -> int:
-        """Round trips of the seed that made fewest."""
-        return min(int(it.metrics["round_trips"]) for it in self.seeds)
-
-    def strain(self) -> Strain:
+    def _strain(self) -> Strain:
         """What late orders and twice the costs leave of the mean."""
         own, late = self.column(OWN_COLUMN), self.column(LATE_COLUMN)
         dear = [
@@ -183,7 +191,7 @@ class _Mean:
             float(np.mean(dear)),
         )
 
-    def random_p(self) -> float | None:
+    def _random_p(self) -> float | None:
         """Twice the mean rank among random trades, a p-value however the seeds hang together.
 
         Source: Vovk and Wang (2020), Combining p-values via averaging. None where a seed has none.
