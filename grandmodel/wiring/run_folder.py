@@ -28,6 +28,10 @@ WITHOUT_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP)  # some network file 
 REPORTED_LIBRARIES = ("torch", "lightning", "hydra-core", "numpy", "pandas", "numba")
 
 
+class FolderHeldError(UserError):
+    """Another process writes into the folder."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths of one run (or judgement) and the way its files are written."""
@@ -82,7 +86,7 @@ class RunFolder:
         the process, however that ends.
 
         Raises:
-            UserError: another process holds the folder.
+            FolderHeldError: another process holds the folder.
         """
         handle = os.open(self.path, os.O_RDONLY)
         try:
@@ -101,7 +105,7 @@ def _lock(handle: int, path: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise UserError(
+        raise FolderHeldError(
             f"{path} is being written by another process; wait until that has ended, or write "
             "elsewhere with hydra.run.dir="
         ) from error
@@ -193,13 +197,17 @@ def fresh_name(parent: str) -> str:
 def environment_facts() -> dict[str, Any]:
     """Return version, commit, libraries, machine and start time for ``run.json``."""
     return {
-        "version": grandmodel.__version__,
-        "git_commit": _git_commit(),
+        **code_facts(),
         "libraries": {name: importlib.metadata.version(name) for name in REPORTED_LIBRARIES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def code_facts() -> dict[str, str | None]:
+    """Return version and, where the project runs from a checkout, commit of the code."""
+    return {"version": grandmodel.__version__, "git_commit": _git_commit()}
 
 
 def _git_commit() -> str | None:

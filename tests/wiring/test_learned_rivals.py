@@ -55,12 +55,28 @@ def test_rivals_are_trained_once_and_judged_beside_the_run(folder):
     assert "learned baseline independent_ppo: going on" in said
     assert said.count("read from") == 3
     assert second == first
+    assert "note:" not in said
 
     (home / "single_agent_ppo" / "config.yaml").unlink()
     (home / "single_agent_ppo" / "metrics.json").unlink()
     said, third = evaluate(folder, "third")
     assert "learned baseline single_agent_ppo: 2,048 steps" in said
     assert third == first
+
+    for kept in ("independent_ppo/run.json", "supervised/rule.json"):
+        other_code_made(home / kept)
+    said, fourth = evaluate(folder, "fourth")
+    for name, rival in fourth["baselines"].items():
+        noted = name in ("independent_ppo", "supervised")
+        assert noted == (f"note: learned baseline {name} in " in said)
+        assert noted == ("made by 0.0.1 (" in str(rival.get("other_version")))
+
+
+def other_code_made(file):
+    told = json.loads(file.read_text())
+    assert "git_commit" in told.get("made_by", told)
+    told.get("made_by", told)["version"] = "0.0.1"
+    file.write_text(json.dumps(told))
 
 
 def test_nothing_is_trained_unless_it_is_asked_for(folder):

@@ -3,16 +3,21 @@
 import json
 
 import pytest
+import torch
 from omegaconf import OmegaConf
+from rich.console import Console
 
+from grandmodel.core.checks import UserError
 from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.systems.critic import NoCritic, OwnCritics
 from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.learned.made import other_hardware, other_version
+from grandmodel.wiring.learned.policies import trained_rival
 from grandmodel.wiring.learned.rivals import beaten, told_beaten
 from grandmodel.wiring.learned.settings import Origin, rival_settings
-from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.run_folder import RunFolder, code_facts
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.sections import PathsConfig
+from grandmodel.wiring.sections import PathsConfig, TrainerConfig
 from grandmodel.wiring.system import build_system
 from grandmodel.wiring.trial import deciding
 
@@ -136,3 +141,67 @@ def test_the_hash_of_a_trial_reads_what_the_folder_is_named_by():
     given = deciding(settings, "market", "weights")
     assert (given["instrument"], given["init_from"]) == ("market", "weights")
     assert deciding(settings, "market", None)["init_from"] is None
+
+
+@pytest.mark.parametrize(
+    ("run", "judged", "rival"),
+    [
+        (("gpu", "bf16-mixed"), ("cpu", "32-true"), ("cpu", "bf16-mixed")),
+        (("gpu", "16-mixed"), ("cpu", "32-true"), ("cpu", "32-true")),
+        (("gpu", "16-mixed"), ("gpu", "32-true"), ("gpu", "16-mixed")),
+        (("cpu", "32-true"), ("gpu", "bf16-mixed"), ("gpu", "32-true")),
+    ],
+)
+def test_a_rival_has_the_device_of_the_judgement_and_the_precision_of_the_run(
+    tmp_path, run, judged, rival
+):
+    origin = origin_of(tmp_path, f"trainer.accelerator={run[0]}", f"trainer.precision={run[1]}")
+    hardware = TrainerConfig(accelerator=judged[0], precision=judged[1], threads=3)
+    for settings in rival_settings(origin, PATHS, hardware).values():
+        found = typed(settings, TrainConfig).trainer
+        assert (found.accelerator, found.precision, found.threads) == (*rival, 3)
+        told = other_hardware(found, origin.trainer)
+        assert told == (
+            None
+            if rival == run
+            else f"trained on {rival[0]} in {rival[1]}, the run on {run[0]} in {run[1]}"
+        )
+
+
+def test_a_rival_that_other_code_made_says_so():
+    now = code_facts()
+    assert other_version(now) is None
+    assert other_version(now | {"started": "then"}) is None
+    told = other_version(now | {"git_commit": "abc"})
+    assert told is not None
+    assert told.startswith(f"made by {now['version']} (commit abc), judged by {now['version']} (")
+    assert "made by 0.0.1 (" in (other_version(now | {"version": "0.0.1"}) or "")
+    assert "made by unknown (commit unknown)" in (other_version({}) or "")
+
+
+def test_whoever_trains_a_rival_keeps_others_from_it(tmp_path):
+    path = tmp_path / "independent_ppo"
+    path.mkdir()
+
+    def train(*_, **__):
+        raise AssertionError
+
+    origin = origin_of(tmp_path)
+    settings = rival_settings(origin, PATHS)["independent_ppo"]
+    with (
+        RunFolder(path).held(),
+        pytest.raises(UserError, match="another process is training the learned baseline") as said,
+    ):
+        trained_rival(path, "independent_ppo", settings, train, Console(quiet=True))
+    assert "wait until that has ended" in str(said.value)
+    assert "hydra.run.dir" not in str(said.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_rival_that_was_begun_on_a_gpu_says_what_it_needs(tmp_path):
+    path = tmp_path / "independent_ppo"
+    path.mkdir()
+    settings = rival_settings(origin_of(tmp_path, "trainer=gpu"), PATHS)["independent_ppo"]
+    (path / "config.yaml").write_text(OmegaConf.to_yaml(settings))
+    with pytest.raises(UserError, match=f"begun on a GPU.* remove {path} "):
+        trained_rival(path, "independent_ppo", settings, lambda *_: 0.0, Console(quiet=True))

@@ -5,7 +5,7 @@ Source: `docs/definitions.md`, Learned baselines.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -50,6 +50,7 @@ class Supervised:
     horizon_bars: int
     sharpe_where_tuned: float
     tried: int
+    made_by: dict[str, str | None] = field(default_factory=dict)  # version and commit of the code
 
     def setting(self) -> dict[str, Any]:
         """Return what tables and files tell of it."""

@@ -3,20 +3,27 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from grandmodel.core.checks import UserError, require
 from grandmodel.evaluation.accounts.track import Market, Track
 from grandmodel.evaluation.judging.execution import JudgeRule
 from grandmodel.evaluation.judging.judge import Judge
 from grandmodel.learning import checkpoint
-from grandmodel.wiring.compose import typed
 from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.kept_console import KeptConsole
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion
-from grandmodel.wiring.run_folder import RunFolder, existing_run, fresh_folder
+from grandmodel.wiring.run_folder import (
+    FolderHeldError,
+    RunFolder,
+    existing_run,
+    fresh_folder,
+)
 from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.sections import TrainerConfig
 from grandmodel.wiring.system import build_system, load_team
 
 Train = Callable[..., float]  # run_training: settings, folder, overrides, console, resume
@@ -28,7 +35,7 @@ def trained_rival(
     """Return the finished run of a rival; it is trained, or gone on with, where it is not there.
 
     Raises:
-        UserError: another process is training it.
+        UserError: another process is training it, or it was begun on a GPU and there is none.
         InterruptedRunError: Ctrl-C; the last checkpoint is written.
     """
     folder = RunFolder(path)
@@ -43,6 +50,11 @@ def trained_rival(
             f"interrupted while the learned baseline {name} was trained; the same command, or "
             "resume= of a run that was being judged, goes on where it stopped"
         ) from interruption
+    except FolderHeldError as held:
+        raise UserError(
+            f"another process is training the learned baseline {name} in {path}; wait until that "
+            "has ended, then the same command, or resume= of a run that was being judged, reads it"
+        ) from held
     return folder
 
 
@@ -53,6 +65,12 @@ def _train(
     if (folder.path / "config.yaml").exists():
         stored = existing_run(str(folder.path))[1]
         closed = OmegaConf.merge(OmegaConf.structured(TrainConfig), stored)
+        require(
+            closed.trainer.accelerator != "gpu" or torch.cuda.is_available(),
+            f"the learned baseline {name} was begun on a GPU, goes on on one alone, and this "
+            f"machine shows none; judge on a machine with one, or remove {folder.path} to have "
+            "it begun anew here",
+        )
         with folder.held(), console.kept(folder.log):
             console.print(f"learned baseline {name}: going on, {steps}")
             train(closed, folder, [], console, resume=True)
@@ -65,19 +83,18 @@ def _train(
         train(settings, folder, [], console, resume=False)
 
 
-def rival_track(
-    folder: RunFolder, settings: DictConfig, stage: Stage, occasion: Occasion, judged: TrainConfig
-) -> tuple[Track, dict[str, float]]:
-    """Return the account of a trained rival where the run is judged, and how it was set.
+def policy_track(
+    folder: RunFolder, config: TrainConfig, judged: TrainConfig, stage: Stage, occasion: Occasion
+) -> Track:
+    """Return the account of a trained rival where the run is judged.
 
     Args:
         folder: its run.
-        settings: its own: agent, network and how it executes.
+        config: its own settings: agent, network and how it executes.
+        judged: settings of the judgement: money, orders and costs.
         stage: the judged bars.
         occasion: where they are judged.
-        judged: settings of the judgement: money, orders and costs.
     """
-    config = typed(settings, TrainConfig)
     device = stage.tape.close.device
     team = build_system(config).to(device)
     state = checkpoint.load(folder.best_checkpoint, device)
@@ -92,12 +109,23 @@ def rival_track(
         detail=False,
         block=judged.evaluation.block,
     )
-    told = {
+    return judge(team).track(0, Market.of(stage.tape))
+
+
+def policy_setting(folder: RunFolder, config: TrainConfig) -> dict[str, float]:
+    """Return how a trained rival was set: its gate, its steps and its Sharpe on validation."""
+    row = checkpoint.load(folder.best_checkpoint)["validations"][-1]
+    return {
         "gate": float(row["gate"]),
         "env_steps": whole_steps(config),
         "sharpe_where_tuned": float(row["score"]),
     }
-    return judge(team).track(0, Market.of(stage.tape)), told
+
+
+def stored_trainer(folder: RunFolder) -> TrainerConfig:
+    """Return the hardware that a rival was trained with, perhaps in another judgement."""
+    stored = existing_run(str(folder.path))[1].trainer
+    return TrainerConfig(**{str(key): value for key, value in stored.items()})
 
 
 def whole_steps(config: TrainConfig) -> int:

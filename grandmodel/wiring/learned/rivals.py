@@ -1,7 +1,8 @@
 """All learned rivals of a run where it is judged, and the trials that they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,19 @@ from grandmodel.evaluation.rivals import supervised
 from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.wiring.compose import typed
-from grandmodel.wiring.learned.policies import Train, policy_holding, rival_track, trained_rival
+from grandmodel.wiring.learned.made import Made, other_hardware, other_version
+from grandmodel.wiring.learned.policies import (
+    Train,
+    policy_holding,
+    policy_setting,
+    policy_track,
+    stored_trainer,
+    trained_rival,
+)
 from grandmodel.wiring.learned.settings import Origin, rival_settings
 from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Occasion, Subject
+from grandmodel.wiring.run_folder import RunFolder, code_facts
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.system import read_columns, with_needed_features
 from grandmodel.wiring.trial import facts_of, trial_of
@@ -57,28 +67,66 @@ def find_learned(
         train: runs one training from its settings.
         console: progress is told there.
     """
+    made = make_rivals(config, subject, origin, train, console)
+    return trade_rivals(made, config, stage, subject, occasion)
+
+
+def make_rivals(
+    config: TrainConfig, subject: Subject, origin: Origin, train: Train, console: Console
+) -> tuple[Made, ...]:
+    """Train, or read, every learned rival of a run; arguments as in :func:`find_learned`."""
     if not config.evaluation.learned:
         return ()
     home, threads = origin.home(config.paths.output), torch.get_num_threads()
-    found = [_supervised(config, stage, subject, occasion, origin, home, console)]
-    for name, settings in rival_settings(origin, config.paths).items():
+    found = [_classifier(config, subject, origin, home / SUPERVISED, console)]
+    for name, settings in rival_settings(origin, config.paths, config.trainer).items():
         folder = trained_rival(home / name, name, settings, train, console)
-        track, setting = rival_track(folder, settings, stage, occasion, config)
-        found.append(LearnedRival(name, track, setting, settings, folder.path))
+        found.append(_policy(name, settings, folder, origin))
     torch.set_num_threads(threads)  # trainings and compiled loops change it
+    for rival in found:
+        rival.say_what_differs(console)
     return tuple(found)
 
 
-def _supervised(
-    config: TrainConfig,
-    stage: Stage,
-    subject: Subject,
-    occasion: Occasion,
-    origin: Origin,
-    home: Path,
-    console: Console,
-) -> LearnedRival:
-    union, folder = subject.team.critic.spec, home / SUPERVISED
+def trade_rivals(
+    made: Sequence[Made], config: TrainConfig, stage: Stage, subject: Subject, occasion: Occasion
+) -> tuple[LearnedRival, ...]:
+    """Trade rivals on the judged bars; arguments as in :func:`find_learned`."""
+    threads = torch.get_num_threads()
+    found = [
+        LearnedRival(
+            rival.name,
+            rival.trade(config, stage, subject, occasion),
+            rival.setting,
+            rival.settings,
+            rival.folder,
+        )
+        for rival in made
+    ]
+    torch.set_num_threads(threads)
+    return tuple(found)
+
+
+def _policy(name: str, settings: DictConfig, folder: RunFolder, origin: Origin) -> Made:
+    """Tell of a rival that trains as the run did; a kept one keeps the hardware that it had."""
+    settings.trainer = OmegaConf.structured(stored_trainer(folder))
+    config = typed(settings, TrainConfig)
+    setting = {
+        **policy_setting(folder, config),
+        "other_version": other_version(folder.read_run_json()),
+        "other_hardware": other_hardware(config.trainer, origin.trainer),
+    }
+
+    def trade(judged: TrainConfig, stage: Stage, subject: Subject, occasion: Occasion) -> Track:
+        del subject  # its team, its floor
+        return policy_track(folder, config, judged, stage, occasion)
+
+    return Made(name, setting, settings, folder.path, trade)
+
+
+def _classifier(
+    config: TrainConfig, subject: Subject, origin: Origin, folder: Path, console: Console
+) -> Made:
     settings = origin.afresh(config.paths)
     own = with_needed_features(typed(settings, TrainConfig))
     horizon = supervised.holding_bars(*policy_holding(origin.folder), own.env.max_hold_bars)
@@ -87,17 +135,28 @@ def _supervised(
         said = f"learned baseline {SUPERVISED}: fitting labels of {horizon} bars"
         console.print(said)
         with console.status(said):
-            found = _fit(own, subject, horizon)
+            found = replace(_fit(own, subject, horizon), made_by=code_facts())
         supervised.save_supervised(found, folder)
     else:
         console.print(f"learned baseline {SUPERVISED}: read from {folder}", markup=False)
-    track = supervised.run_supervised(
-        found, stage.tape, union, occasion.segments, config.env, sd_floor=subject.sd_floor
-    )
     plain = OmegaConf.to_container(settings, resolve=True)
     assert isinstance(plain, dict)  # noqa: S101 - narrows the type of a mapping
     as_trial = OmegaConf.create({**plain, SUPERVISED: {"horizon_bars": horizon}})
-    return LearnedRival(SUPERVISED, track, found.setting(), as_trial, folder)
+    setting = found.setting() | {"other_version": other_version(found.made_by)}
+    return Made(SUPERVISED, setting, as_trial, folder, partial(_classified, found))
+
+
+def _classified(
+    found: supervised.Supervised,
+    judged: TrainConfig,
+    stage: Stage,
+    subject: Subject,
+    occasion: Occasion,
+) -> Track:
+    union, floor = subject.team.critic.spec, subject.sd_floor
+    return supervised.run_supervised(
+        found, stage.tape, union, occasion.segments, judged.env, sd_floor=floor
+    )
 
 
 def _fit(own: TrainConfig, subject: Subject, horizon: int) -> supervised.Supervised:

@@ -3,7 +3,7 @@
 Source: `docs/definitions.md`, Learned baselines.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from grandmodel.systems.team import member_spec
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.sections import PathsConfig
+from grandmodel.wiring.sections import PathsConfig, TrainerConfig
 from grandmodel.wiring.system import team_context
 from grandmodel.wiring.trial import deciding
 
@@ -49,6 +49,11 @@ class Origin:
         """Read the settings of a finished run."""
         return cls(folder, existing_run(str(folder.path))[1])
 
+    @property
+    def trainer(self) -> TrainerConfig:
+        """The hardware that it was trained with."""
+        return typed(self.afresh(PathsConfig()), TrainConfig).trainer
+
     def home(self, output: str) -> Path:
         """Return where its rivals are kept: a folder for settings, start weights, seed and bars.
 
@@ -59,23 +64,43 @@ class Origin:
         seed, bars = int(settings["seed"]), str(facts["bars_fingerprint"])
         return Path(output) / "learned" / f"{config_hash(settings)}-{bars[:16]}-seed{seed}"
 
-    def afresh(self, paths: PathsConfig) -> DictConfig:
-        """Return the run's settings for a training from new weights, with other paths."""
+    def afresh(self, paths: PathsConfig, trainer: TrainerConfig | None = None) -> DictConfig:
+        """Return the run's settings for a training from new weights.
+
+        Args:
+            paths: of the judgement.
+            trainer: its hardware; None: the run's own.
+        """
         plain = OmegaConf.to_container(self.settings, resolve=True)
         settings = OmegaConf.merge(OmegaConf.structured(TrainConfig), plain)
         if not isinstance(settings, DictConfig):
             raise UserError("the stored configuration is not a mapping; train again")
         settings.paths = OmegaConf.structured(paths)
+        if trainer is not None:
+            settings.trainer = OmegaConf.structured(hardware_of(self.trainer, trainer))
         _update(settings, AFRESH)
         return settings
 
 
-def rival_settings(origin: Origin, paths: PathsConfig) -> dict[str, DictConfig]:
+def hardware_of(run: TrainerConfig, judged: TrainerConfig) -> TrainerConfig:
+    """Return the hardware of a rival: the judgement's, with the precision of the run.
+
+    The device decides how fast a rival learns, precision what it learns; float16 needs a GPU, so
+    without one a rival has the judgement's precision.
+    """
+    impossible = run.precision == "16-mixed" and judged.accelerator != "gpu"
+    return replace(judged, precision=judged.precision if impossible else run.precision)
+
+
+def rival_settings(
+    origin: Origin, paths: PathsConfig, trainer: TrainerConfig | None = None
+) -> dict[str, DictConfig]:
     """Return the settings of every rival that trains as the run did, by name.
 
     Left out is what the run itself is: one agent, agents with critics of their own, no critic.
+    Arguments as in :meth:`Origin.afresh`.
     """
-    config = typed(origin.afresh(paths), TrainConfig)
+    config = typed(origin.afresh(paths, trainer), TrainConfig)
     alone, sees = len(config.agent.active_names) == 1, config.algorithm.critic_sees
     changes = {
         "single_agent_ppo": None if alone else single_agent(config),
@@ -85,7 +110,7 @@ def rival_settings(origin: Origin, paths: PathsConfig) -> dict[str, DictConfig]:
     found = {}
     for name, change in changes.items():
         if change is not None:
-            found[name] = origin.afresh(paths)
+            found[name] = origin.afresh(paths, trainer)
             _update(found[name], change)
     return found
 
