@@ -72,20 +72,22 @@ def compare(
         groups.setdefault(result.configuration, []).append(result)
     settings = [found[0].settings for found in groups.values()]
     names = configuration_names(settings)
+    by_name = dict(zip(names, groups.values(), strict=True))
     rows = [
-        {"name": name, **_told(found, draws=draws, seed=seed)}
-        for name, found in zip(names, groups.values(), strict=True)
+        {"name": name, **_told(found, draws=draws, seed=seed)} for name, found in by_name.items()
     ]
+    rows.sort(key=lambda row: -row["sharpe"])
+    best_first = {row["name"]: by_name[row["name"]] for row in rows}
     overfitting, reason = _overfitting(list(groups.values()))
     keys = differing(settings)
     varied = [({key: it.settings.get(key) for key in keys}, it.score) for it in results]
     return {
-        "configurations": sorted(rows, key=lambda row: -row["sharpe"]),
+        "configurations": rows,
         "settings": [
             {"setting": key, **{n: it.get(key) for n, it in zip(names, settings, strict=True)}}
             for key in keys
         ],
-        "as_one": _as_one(dict(zip(names, groups.values(), strict=True)), ledger, draws, seed),
+        "as_one": _as_one(best_first, ledger, draws, seed),
         "pbo": overfitting,
         "pbo_reason": reason,
         "plateau": plateau_rows(varied),

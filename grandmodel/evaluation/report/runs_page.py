@@ -22,7 +22,8 @@ NOTE = (
 
 AS_ONE_NOTE = (
     "An equal share of the money with each seed of a configuration, judged by the clauses that "
-    "judge one run; its seeds count as one trial."
+    "judge one run; its seeds count as one trial. The Sharpe ratio is that of the sessions of all "
+    "paths together, and smoother than its seeds where they lose at different times."
 )
 
 
