@@ -225,9 +225,9 @@ def _show(record: dict[str, Any], notes: Sequence[str], console: Console) -> Non
     console.print(_terminal_table(title, comparison_rows(record)))
     as_one = as_one_rows(record)
     if as_one:
-        figures = [
-            {k: v for k, v in row.items() if k not in ("reason", "trials")} for row in as_one
-        ]
+        one_task = len({row["task"] for row in as_one}) == 1
+        without = (*IN_WORDS, "task") if one_task else IN_WORDS
+        figures = [{key: row[key] for key in row if key not in without} for row in as_one]
         console.print(_terminal_table("seeds judged as one", figures))
     for row in as_one:
         console.print(f"{row['configuration']}, {row['task']}: {row['reason']}", markup=False)
