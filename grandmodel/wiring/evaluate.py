@@ -25,8 +25,9 @@ from grandmodel.wiring.run_config import RunCommand, from_run
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
 from grandmodel.wiring.same import require_same_bars, told_changes
 from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.subject import load_subject
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
-from grandmodel.wiring.train import load_subject, run_training
+from grandmodel.wiring.train import run_training
 from grandmodel.wiring.unseen import BACKTEST_REMEDY, seen_by_run
 
 EVALUATE_OPTIONS: dict[str, object] = {

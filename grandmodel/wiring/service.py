@@ -19,8 +19,8 @@ from grandmodel.wiring.market import choose_instrument, read_dataset
 from grandmodel.wiring.run_config import RunCommand, from_run
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.schema import TrainConfig
+from grandmodel.wiring.subject import load_subject
 from grandmodel.wiring.system import build_system, with_needed_features
-from grandmodel.wiring.train import load_subject
 
 log = logging.getLogger(__name__)
 

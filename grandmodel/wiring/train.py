@@ -1,6 +1,6 @@
 """One training from configuration to judged run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,22 +24,19 @@ from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.leaks import sample_audit
-from grandmodel.wiring.learned.rivals import find_learned
+from grandmodel.wiring.learned.policies import Watch, part_of
+from grandmodel.wiring.learned.rivals import find_learned, trainings_of
 from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.loggers import build_loggers, check_logger, close_loggers, log_report
 from grandmodel.wiring.market import Stage, build_stage
-from grandmodel.wiring.occasion import (
-    Subject,
-    build_validator,
-    own_split,
-    say_where_it_never_trades,
-)
+from grandmodel.wiring.occasion import build_validator, own_split, say_where_it_never_trades
 from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.same import require_same_market
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.start import Start, starting_weights
+from grandmodel.wiring.subject import load_subject
 from grandmodel.wiring.system import (
     build_learner,
     build_system,
@@ -52,7 +49,6 @@ from grandmodel.wiring.system import (
 from grandmodel.wiring.unseen import Seen, seen_by_start
 
 VALIDATIONS = 10
-Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def run_training(
 ) -> float:
     """Train, judge and write a run; return its validation score.
 
-    ``watch`` is told steps taken and steps in all after every update.
+    ``watch`` is told steps taken and steps in all after every update, those of its rivals included.
 
     Raises:
         UserError: the configuration, the bars or a checkpoint cannot be used.
@@ -90,6 +86,7 @@ def run_training(
     device = use_hardware(config.trainer, folder, resume=resume)
     check_logger(config.logger)
     start = starting_weights(config, folder, resume=resume)
+    trainings = trainings_of(config, Origin(folder, raw))
     training = _prepare(config, device, console, start)
     if resume:
         require_same_market(folder, training.stage, "resume")
@@ -105,13 +102,14 @@ def run_training(
     resumed_at = steps if resume else None
     loggers = build_loggers(config.logger, folder, raw, resumed_at=resumed_at)
     with close_loggers(loggers):
-        result = _fit(training, folder, loggers, console, resume=resume, watch=watch)
+        own = part_of(watch, 0, trainings)
+        result = _fit(training, folder, loggers, console, resume=resume, watch=own)
         if result.interrupted:
             raise InterruptedRunError(
                 f"interrupted after {result.env_steps:,} steps; continue with: "
                 f"python train.py resume={folder.path}"
             )
-        return _tell(training, folder, raw, result, loggers, console)
+        return _tell(training, folder, raw, result, loggers, console, watch)
 
 
 def _tell(
@@ -121,6 +119,7 @@ def _tell(
     result: FitResult,
     loggers: Sequence[Logger],
     console: Console,
+    watch: Watch | None,
 ) -> float:
     """Judge what was trained, write and log it; return the validation score."""
     folder.write_run_json(training_seconds=result.seconds, training=result.told)
@@ -128,7 +127,7 @@ def _tell(
         console.print(terminal_training(result.told))
     console.print("judging, beside baselines and references")
     try:
-        judging = _judge(training, Origin(folder, raw), result, console)
+        judging = _judge(training, Origin(folder, raw), result, console, watch)
         shown = judging.write(folder.path, raw, folder.read_overrides())
     except KeyboardInterrupt as interruption:
         raise InterruptedRunError(
@@ -251,7 +250,9 @@ def _validate_every(config: TrainConfig, rollout: int) -> int:
     return given if given is not None else max(rollout, config.total_steps // VALIDATIONS)
 
 
-def _judge(training: Training, origin: Origin, result: FitResult, console: Console) -> Judging:
+def _judge(
+    training: Training, origin: Origin, result: FitResult, console: Console, watch: Watch | None
+) -> Judging:
     config, stage, folder = training.config, training.stage, origin.folder
     require(
         result.best is not None and result.best_row is not None,
@@ -268,32 +269,6 @@ def _judge(training: Training, origin: Origin, result: FitResult, console: Conso
     split = ("test" if synthetic else "validation") if config.judge == "auto" else config.judge
     seen = tuple(folder.read_run_json().get("seen", {}).get(split, ()))
     occasion = own_split("train", config, stage, split).seen_before(seen)
-    learned = find_learned(config, stage, subject, occasion, origin, run_training, console)
+    whole = (config, stage, subject, occasion, origin, run_training)
+    learned = find_learned(*whole, console, watch)
     return Judging(config, stage, subject, occasion, learned)
-
-
-def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
-    """Put the best checkpoint of a run into ``team`` and read the gate stored with it.
-
-    Raises:
-        UserError: the checkpoint is missing, broken or of another agent.
-    """
-    path = folder.best_checkpoint
-    state = checkpoint.load(path, team.initial_weights.device)
-    load_team(team, state["state_dict"], str(path))
-    row, facts = state["validations"][-1], folder.read_run_json()
-    return Subject(
-        team=team,
-        gate=float(row["gate"]),
-        sd_floor=sd_floor,
-        env_steps=int(state["env_steps"]),
-        env_steps_per_s=None,
-        seconds=None,
-        start_weights=facts.get("start_weights"),
-        training=facts.get("training", {}),
-        gate_sharpes={
-            float(name.removeprefix("gate_sharpe_")): value
-            for name, value in row.items()
-            if name.startswith("gate_sharpe_")
-        },
-    )

@@ -1,6 +1,7 @@
 """Rivals that are trained as the run was: begun once, gone on with, and read ever after."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,11 +27,24 @@ from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.sections import TrainerConfig
 from grandmodel.wiring.system import build_system, load_team
 
-Train = Callable[..., float]  # run_training: settings, folder, overrides, console, resume
+Train = Callable[..., float]  # run_training: settings, folder, overrides, console, resume, watch
+Watch = Callable[[int, int], None]  # is told steps taken and steps in all
+
+
+def part_of(watch: Watch | None, k: int, trainings: int) -> Watch | None:
+    """Return what tells the steps of training k of several as a part of all their steps."""
+    if watch is None:
+        return None
+    return lambda taken, total: watch(k * total + taken, trainings * total)
 
 
 def trained_rival(
-    path: Path, name: str, settings: DictConfig, train: Train, console: Console
+    path: Path,
+    name: str,
+    settings: DictConfig,
+    train: Train,
+    console: Console,
+    watch: Watch | None = None,
 ) -> RunFolder:
     """Return the finished run of a rival; it is trained, or gone on with, where it is not there.
 
@@ -44,7 +58,7 @@ def trained_rival(
         return folder
     kept = KeptConsole(soft_wrap=True, highlight=False, quiet=console.quiet)
     try:
-        _train(folder, name, settings, train, kept)
+        _train(folder, name, settings, partial(train, watch=watch), kept)
     except InterruptedRunError as interruption:
         raise InterruptedRunError(
             f"interrupted while the learned baseline {name} was trained; the same command, or "

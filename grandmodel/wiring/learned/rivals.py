@@ -19,6 +19,8 @@ from grandmodel.wiring.compose import typed
 from grandmodel.wiring.learned.made import Made, other_hardware, other_version
 from grandmodel.wiring.learned.policies import (
     Train,
+    Watch,
+    part_of,
     policy_holding,
     policy_setting,
     policy_track,
@@ -30,7 +32,7 @@ from grandmodel.wiring.market import Stage, build_stage
 from grandmodel.wiring.occasion import Occasion, Subject
 from grandmodel.wiring.run_folder import RunFolder, code_facts
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.system import read_columns, with_needed_features
+from grandmodel.wiring.system import build_system, read_columns, with_needed_features
 from grandmodel.wiring.trial import facts_of, trial_of
 
 SUPERVISED = "supervised"
@@ -45,6 +47,7 @@ class LearnedRival:
     setting: Mapping[str, Any]
     settings: DictConfig
     folder: Path
+    split: str | None = None  # of its trial; None: the judged one
 
 
 def find_learned(
@@ -55,6 +58,7 @@ def find_learned(
     origin: Origin,
     train: Train,
     console: Console,
+    watch: Watch | None = None,
 ) -> tuple[LearnedRival, ...]:
     """Train, or read, every learned rival of a run and trade it on the judged bars.
 
@@ -66,25 +70,47 @@ def find_learned(
         origin: the run and the settings that it was trained with.
         train: runs one training from its settings.
         console: progress is told there.
+        watch: is told the steps of the run and of all its rivals as if they were one training.
     """
-    made = make_rivals(config, subject, origin, train, console)
+    made = make_rivals(config, subject, origin, train, console, watch)
+    for rival in made:
+        rival.say_what_differs(console)
     return trade_rivals(made, config, stage, subject, occasion)
 
 
+def trainings_of(config: TrainConfig, origin: Origin) -> int:
+    """Return how many trainings a run is, its rivals counted.
+
+    Raises:
+        UserError: a rival cannot be built; better known before the first of them.
+    """
+    if not config.evaluation.learned:
+        return 1
+    found = rival_settings(origin, config.paths, config.trainer)
+    for settings in found.values():
+        build_system(typed(settings, TrainConfig))
+    return 1 + len(found)
+
+
 def make_rivals(
-    config: TrainConfig, subject: Subject, origin: Origin, train: Train, console: Console
+    config: TrainConfig,
+    subject: Subject,
+    origin: Origin,
+    train: Train,
+    console: Console,
+    watch: Watch | None = None,
 ) -> tuple[Made, ...]:
     """Train, or read, every learned rival of a run; arguments as in :func:`find_learned`."""
     if not config.evaluation.learned:
         return ()
     home, threads = origin.home(config.paths.output), torch.get_num_threads()
     found = [_classifier(config, subject, origin, home / SUPERVISED, console)]
-    for name, settings in rival_settings(origin, config.paths, config.trainer).items():
-        folder = trained_rival(home / name, name, settings, train, console)
+    wanted = rival_settings(origin, config.paths, config.trainer)
+    for k, (name, settings) in enumerate(wanted.items(), start=1):
+        part = part_of(watch, k, 1 + len(wanted))
+        folder = trained_rival(home / name, name, settings, train, console, part)
         found.append(_policy(name, settings, folder, origin))
     torch.set_num_threads(threads)  # trainings and compiled loops change it
-    for rival in found:
-        rival.say_what_differs(console)
     return tuple(found)
 
 
@@ -219,7 +245,7 @@ def list_rivals(
         sessions = measured[rival.name].sessions
         ledger.append(
             occasion.kind,
-            trial_of(rival.settings, stage.dataset, occasion.split, None),
+            trial_of(rival.settings, stage.dataset, rival.split or occasion.split, None),
             sessions.net,
             close_time_ns=sessions.close_time_ns,
             run=str(rival.folder),

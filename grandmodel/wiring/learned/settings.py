@@ -33,7 +33,6 @@ AFRESH: dict[str, Any] = {  # a rival is judged for its own record, and makes no
     "logger.kind": "none",
     "init_from": None,
     "allow_overlap": False,
-    "judge": "auto",
 }
 
 
@@ -79,6 +78,8 @@ class Origin:
         if trainer is not None:
             settings.trainer = OmegaConf.structured(hardware_of(self.trainer, trainer))
         _update(settings, AFRESH)
+        if settings.judge != "validation":  # a rival's own training opens no sealed bars
+            settings.judge = "auto"
         return settings
 
 

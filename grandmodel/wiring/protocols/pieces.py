@@ -6,21 +6,29 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
+from rich.console import Console
 
 from grandmodel.evaluation.controls.sweep import Strain
 from grandmodel.evaluation.protocols.plan import Fold, Piece
+from grandmodel.evaluation.protocols.pooled import join_tracks
 from grandmodel.features.evidence import without_synergies
 from grandmodel.market.splits import PARTS, Span
 from grandmodel.wiring.controls import Controls
 from grandmodel.wiring.evaluate import gate_of
 from grandmodel.wiring.judging import Judging
+from grandmodel.wiring.learned.made import Made
+from grandmodel.wiring.learned.rivals import LearnedRival, make_rivals, trade_rivals
+from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.occasion import Occasion, Subject
+from grandmodel.wiring.protocols.command import stored_config
 from grandmodel.wiring.protocols.prepare import Prepared, folder_of
 from grandmodel.wiring.rerun import Rerun
 from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.subject import load_subject
 from grandmodel.wiring.system import build_system
-from grandmodel.wiring.train import load_subject
+from grandmodel.wiring.train import run_training
 
 FEW_DRAWS = 20  # random trades are drawn for the whole track, not for a part of it
 
@@ -33,6 +41,7 @@ class Trained:
     subject: Subject
     stage: Stage
     selected: Mapping[str, Any]  # metrics.json of the fold, judged where it was selected
+    rivals: tuple[Made, ...] = ()  # that learned what the fold learned
 
 
 class PieceJudging(Judging):
@@ -53,7 +62,8 @@ class PieceJudging(Judging):
             tuned_on=tuple(selection),
         )
         config = replace(prepared.config, evaluation=evaluation)
-        super().__init__(config, piece.result.stage, piece.result.subject, occasion)
+        whole = (config, piece.result.stage, piece.result.subject, occasion)
+        super().__init__(*whole, trade_rivals(piece.result.rivals, *whole))
 
     def _metrics(self) -> dict[str, Any]:
         return {}  # told of the joined track
@@ -67,8 +77,8 @@ class PieceJudging(Judging):
         return Rerun(self.config, self.stage, self.subject, self.occasion)
 
 
-def trained_fold(prepared: Prepared, fold: Fold) -> Trained:
-    """Read the team of a finished fold.
+def trained_fold(prepared: Prepared, fold: Fold, console: Console) -> Trained:
+    """Read the team of a finished fold and its learned rivals, which its training made.
 
     Raises:
         UserError: its checkpoint or facts are missing or broken.
@@ -88,7 +98,10 @@ def trained_fold(prepared: Prepared, fold: Fold) -> Trained:
     dataset = replace(prepared.stage.dataset, splits=spans)
     stage = replace(prepared.stage, dataset=dataset, tape=tape, synergies_seen=seen)
     selected = json.loads((folder.path / "metrics.json").read_text())
-    return Trained(fold, subject, stage, selected)
+    rivals = make_rivals(config, subject, Origin.of(folder), run_training, Console(quiet=True))
+    for rival in rivals:
+        rival.say_what_differs(console)
+    return Trained(fold, subject, stage, selected, rivals)
 
 
 def fold_row(piece: PieceJudging, path: int) -> dict[str, Any]:
@@ -131,6 +144,27 @@ def pooled_subject(pieces: Sequence[PieceJudging]) -> Subject:
         gate_sharpes={},
         training={},
     )
+
+
+def pooled_rivals(
+    prepared: Prepared, pieces: Sequence[PieceJudging], paths: Sequence[int]
+) -> list[LearnedRival]:
+    """Return the learned rivals of all folds joined: each is one trial, as the protocol is."""
+    found = []
+    for rivals in zip(*(piece.learned for piece in pieces), strict=True):
+        name = rivals[0].name
+        settings = stored_config(prepared.command) | {"init_from": None, "learned": name}
+        found.append(
+            LearnedRival(
+                name,
+                join_tracks([rival.track for rival in rivals], paths),
+                {},  # as every baseline's: by fold
+                OmegaConf.create(settings),
+                prepared.command.path,
+                prepared.plan.protocol,
+            )
+        )
+    return found
 
 
 def shared_baselines(pieces: Sequence[PieceJudging]) -> list[str]:

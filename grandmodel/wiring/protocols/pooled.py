@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ from grandmodel.evaluation.measures.kpi import kpi_rows
 from grandmodel.evaluation.outputs import tidy
 from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
 from grandmodel.evaluation.rivals import baselines
+from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.evaluation.trials.ledger import Trial
 from grandmodel.wiring.controls import Controls, find_controls
 from grandmodel.wiring.judging import Judging
+from grandmodel.wiring.learned.rivals import beaten
 from grandmodel.wiring.occasion import NON_CAUSAL, Occasion
 from grandmodel.wiring.protocols.command import stored_config
 from grandmodel.wiring.protocols.pieces import (
     PieceJudging,
     fold_row,
+    pooled_rivals,
     pooled_subject,
     shared_baselines,
 )
@@ -75,7 +79,8 @@ class PooledJudging(Judging):
         self, prepared: Prepared, pieces: Sequence[PieceJudging], paths: Sequence[int]
     ) -> None:
         self.prepared, self.pieces, self.paths = prepared, pieces, paths
-        super().__init__(prepared.config, prepared.stage, pooled_subject(pieces), self._occasion())
+        whole = (prepared.config, prepared.stage, pooled_subject(pieces), self._occasion())
+        super().__init__(*whole, pooled_rivals(prepared, pieces, paths))
 
     def _occasion(self) -> Occasion:
         stage, plan = self.prepared.stage, self.prepared.plan
@@ -187,6 +192,7 @@ class SpreadJudging(PooledJudging):
         self.evidence = self.middle.evidence
         others = [found.metrics for found in self.by_path if found is not self.middle]
         record = mean_record([self.middle.metrics, *others])
+        record |= beaten(mean_differences(record), [rival.name for rival in self.learned])
         record["kpis"] = kpi_rows(record)
         folds = [
             row | {"path": k}
@@ -207,6 +213,15 @@ class SpreadJudging(PooledJudging):
         self.metrics |= {key: told[key] for key in OF_THE_LEDGER if key in told}
         self.told = self.middle.told
         return trial
+
+
+def mean_differences(record: Mapping[str, Any]) -> dict[str, Difference]:
+    """Return differences to the baselines of a mean record; bounds that no path has are NaN."""
+    keys = ("sharpe_difference", "sharpe_difference_ci_low", "sharpe_difference_ci_high")
+    return {
+        name: Difference(*(nan if row.get(key) is None else row[key] for key in keys))
+        for name, row in record["baselines"].items()
+    }
 
 
 def mean_record(records: Sequence[Any]) -> Any:

@@ -18,11 +18,14 @@ from grandmodel.market.dataset import Dataset
 from grandmodel.market.splits import PARTS, Span, warmup_of
 from grandmodel.market.stretches import lay_stretches, one_history, written
 from grandmodel.wiring.compose import typed
+from grandmodel.wiring.learned.rivals import trainings_of
+from grandmodel.wiring.learned.settings import Origin
 from grandmodel.wiring.loggers import check_logger
 from grandmodel.wiring.market import Stage, draw_dataset, read_dataset, stage_of
 from grandmodel.wiring.protocols.command import ProtocolCommand
 from grandmodel.wiring.quality import show_quality
 from grandmodel.wiring.rules import check_rules
+from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.start import read_start
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
@@ -70,11 +73,7 @@ def prepare(command: ProtocolCommand, console: Console) -> Prepared:
         "protocol= divides the bars of one history and data=bootstrap makes others of it: give "
         "the file itself",
     )
-    require(
-        not config.evaluation.learned,
-        "evaluation.learned=true trains rivals of one run and a protocol trains many: judge one "
-        "of its folds so, python evaluate.py run=DIR/folds/NAME evaluation.learned=true",
-    )
+    trainings_of(config, Origin(RunFolder(command.path), command.config))
     if command.options.protocol == CPCV:  # its figures prove nothing that a surrogate could test
         config = replace(config, evaluation=replace(config.evaluation, surrogates=0))
     check_logger(config.logger)

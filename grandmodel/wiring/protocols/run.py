@@ -104,7 +104,7 @@ def _train(prepared: Prepared, folds: Sequence[Fold], console: Console) -> list[
     console.print(told(prepared.plan, len(jobs) - len(waiting)), highlight=False)
     if waiting:
         Crew(workers, console, progress=prepared.config.callbacks.progress).train(waiting)
-    return [trained_fold(prepared, fold) for fold in folds]
+    return [trained_fold(prepared, fold, console) for fold in folds]
 
 
 def _jobs(prepared: Prepared, folds: Sequence[Fold], threads: int | None) -> list[Job]:

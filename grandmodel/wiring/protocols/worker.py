@@ -29,9 +29,10 @@ from grandmodel.wiring.exit import (
     one_sentence,
 )
 from grandmodel.wiring.kept_console import KeptConsole
+from grandmodel.wiring.learned.policies import Watch
 from grandmodel.wiring.run_config import closed, resumed
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder
-from grandmodel.wiring.train import Watch, run_training
+from grandmodel.wiring.train import run_training
 
 
 @dataclass(frozen=True)
