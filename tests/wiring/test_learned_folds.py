@@ -20,7 +20,7 @@ from grandmodel.wiring.schema import TrainConfig
 LEARNED = ("supervised", "single_agent_ppo", "independent_ppo", "ensemble_without_critic")
 SHORT = (
     "protocol=walk_forward", "folds=2", "data.train_bars=4000", "evaluation.segments=1",
-    "total_steps=2048", "evaluation.report=false", "evaluation.learned=true",
+    "total_steps=8192", "evaluation.report=false", "evaluation.learned=true",
 )  # fmt: skip
 
 
