@@ -31,7 +31,7 @@ from grandmodel.evaluation.report.feature_frames import (
     times,
 )
 from grandmodel.evaluation.report.feature_page import FeatureTables, feature_page
-from grandmodel.evaluation.report.tables import UNKNOWN
+from grandmodel.evaluation.report.section import UNKNOWN
 from grandmodel.features.arrays import gap_bars, path_arrays
 from grandmodel.features.config import FAST_MINUTES, FeatureConfig
 from grandmodel.features.gaps import as_of

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from grandmodel.core.checks import UserError, require
 from grandmodel.core.files import atomic_path
-from grandmodel.evaluation.report.tables import UNKNOWN
+from grandmodel.evaluation.report.section import UNKNOWN
 from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.evaluation.trials.ledger_table import lines_frame, summary_frame
 from grandmodel.wiring.command_line import check_words

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from grandmodel.core.checks import UserError
 from grandmodel.core.files import atomic_path, write_text
-from grandmodel.evaluation.report.tables import UNKNOWN
+from grandmodel.evaluation.report.section import UNKNOWN
 from grandmodel.evaluation.report.worlds_page import (
     LONG_KNOWN,
     ShownAct,

@@ -44,6 +44,7 @@ class Evidence:
     standing: Standing | None  # among the trials on these bars; None: not yet checked
     causal: bool = True  # nothing was trained on bars after those that were judged
     strain: Strain | None = None  # with late orders and at twice the costs; None likewise
+    paths: int = 1  # whose sessions and round trips are counted together
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def gather(
         causal=causal,
         standing=standing,
         strain=strain,
+        paths=len(measured.sessions.paths),
     )
 
 
@@ -115,14 +117,17 @@ def _cannot_tell(evidence: Evidence) -> list[str]:
             f"{evidence.years:.2f} years can only detect a Sharpe of {detectable:.1f} or more "
             f"(at most {DETECTABLE_SHARPE:g} is asked for)"
         )
+    on = f" on all {evidence.paths} paths" if evidence.paths > 1 else ""
     if evidence.trips < MINIMUM_TRIPS:
-        reasons.append(f"clause 7: {evidence.trips} round trips, {MINIMUM_TRIPS} are needed")
+        reasons.append(f"clause 7: {evidence.trips} round trips{on}, {MINIMUM_TRIPS} are needed")
     if evidence.sessions < MINIMUM_SESSIONS:
-        reasons.append(f"clause 7: {evidence.sessions} sessions, {MINIMUM_SESSIONS} are needed")
-    if evidence.best_share is not None and evidence.best_share >= BEST_SHARE:
+        reasons.append(f"clause 7: {evidence.sessions} sessions{on}, {MINIMUM_SESSIONS} are needed")
+    share = evidence.best_share
+    if share is not None and share >= BEST_SHARE:
+        made = "more than all" if share > 1.0 else f"{share:.0%}"
         reasons.append(
-            f"clause 7: the best {BEST_SESSIONS} sessions made {evidence.best_share:.0%} of the "
-            f"profit, less than {BEST_SHARE:.0%} is needed"
+            f"clause 7: the best {BEST_SESSIONS} sessions made {made} of the profit, less than "
+            f"{BEST_SHARE:.0%} is needed"
         )
     return reasons
 
@@ -143,7 +148,7 @@ def _failing(evidence: Evidence) -> list[str]:
     return [
         *reasons,
         *_failing_among_trials(evidence.standing),
-        *_failing_under_strain(evidence.strain),
+        *_failing_under_strain(evidence),
     ]
 
 
@@ -167,18 +172,26 @@ def _failing_among_trials(standing: Standing | None) -> list[str]:
     return reasons
 
 
-def _failing_under_strain(strain: Strain | None) -> list[str]:
+def _failing_under_strain(evidence: Evidence) -> list[str]:
     """Clauses 5 and 6, where they were checked."""
+    strain = evidence.strain
     if strain is None:
         return []
     reasons = []
     if strain.kept is None:
         reasons.append("clause 5: there is no net Sharpe above zero that a delay could leave")
     elif not strain.kept >= LEAST_KEPT:
-        reasons.append(
-            f"clause 5: one decision of delay keeps {strain.kept:.0%} of the net Sharpe, "
-            f"{LEAST_KEPT:.0%} is needed"
-        )
+        kept = f"keeps {strain.kept:.0%} of the net Sharpe"
+        if strain.kept != strain.kept:
+            kept = "leaves no Sharpe that could be told"
+        elif not strain.kept > 0.0:
+            kept = f"keeps nothing: {strain.late_sharpe:.2f} is left of a Sharpe of "
+            kept += f"{strain.sharpe:.2f}"
+        elif not evidence.sharpe.low > 0.0:
+            kept = f"leaves {strain.late_sharpe:.2f} of a Sharpe that cannot be told from zero "
+            kept += f"({strain.sharpe:.2f})"
+        needed = f"{LEAST_KEPT:.0%} is needed"
+        reasons.append(f"clause 5: one decision of delay {kept}, {needed}")
     if not strain.dear_mean_bp > 0.0:
         reasons.append(
             f"clause 6: at twice the costs the net mean is {strain.dear_mean_bp:.3f} bp a "

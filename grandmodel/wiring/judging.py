@@ -30,6 +30,7 @@ from grandmodel.evaluation.report.page import write_report
 from grandmodel.evaluation.report.section import Section
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.evaluation.report.votes import terminal_rules, terminal_votes
+from grandmodel.evaluation.report.words import control_lines
 from grandmodel.evaluation.statistics.intervals import (
     Difference,
     block_sessions,
@@ -148,7 +149,7 @@ class Judging:
         record |= scorecard(self._scored(), **self._draws)
         record["trader"] = trader(self._traded(), **self._draws)
         record |= beaten(differences, [rival.name for rival in self.learned])
-        record["kpis"] = kpi_rows(record)
+        record["kpis"] = kpi_rows(record, votes=bool(self.subject.team.roles))
         record["controls"] = self.controls.record
         return tidy(record)
 
@@ -200,8 +201,9 @@ class Judging:
         if self.subject.team.roles:
             console.print(terminal_rules(self.metrics))
         console.print(terminal_table(self.metrics))
-        console.print(kpis_line(self.metrics), markup=False)
-        console.print(self.metrics["verdict_reason"], markup=False)
+        reason = self.metrics["verdict_reason"]
+        for line in (*control_lines(self.metrics), kpis_line(self.metrics), reason):
+            console.print(line, markup=False)
         if beside := told_beaten(self.metrics):
             console.print(beside, markup=False)
         if "ledger" in self.told:

@@ -113,11 +113,17 @@ def _listed(value: Any) -> Any:
     if isinstance(value, Mapping):
         if "bdata" in value:
             packed = np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"])
-            return [None if it != it else it for it in packed.tolist()]
+            shape = [int(side) for side in str(value.get("shape", packed.size)).split(",")]
+            return _without_nan(packed.reshape(shape).tolist())
         return {key: _listed(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_listed(inner) for inner in value]
     return value
+
+
+def _without_nan(values: list[Any]) -> list[Any]:
+    """Lists at any depth, None where no number is."""
+    return [_without_nan(it) if isinstance(it, list) else None if it != it else it for it in values]
 
 
 def report_key(title: str, part: str = "") -> str:

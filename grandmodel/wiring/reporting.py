@@ -39,7 +39,7 @@ def report_data(
             "instrument": instrument.name,
             "split": occasion.split,
             "seed": str(judging.config.seed),
-            "environment steps": f"{subject.env_steps:,}",
+            **_steps(judging),
             "orders": orders_text(judging.config.env),
             **_seal(judging),
         },
@@ -59,6 +59,13 @@ def report_data(
         team_right=judging.votes.team_right,
         origin=_origin(occasion.kind, trial, words),
     )
+
+
+def _steps(judging: "Judging") -> dict[str, str]:
+    """Return the steps that were taken, or, of a judgement, those up to the judged checkpoint."""
+    taken = judging.occasion.kind == "train"
+    what = "environment steps, whole training" if taken else "environment steps, judged checkpoint"
+    return {what: f"{judging.subject.env_steps:,}"}
 
 
 def _origin(kind: str, trial: Trial, words: Sequence[str]) -> dict[str, str]:

@@ -239,3 +239,21 @@ def test_tables_of_a_text_are_whole_and_straight():
 
 def test_the_page_is_the_same_bytes_again(data):
     assert drawn(data) == drawn(data)
+
+
+def test_a_reason_stays_on_one_line_and_breaks_no_table(data):
+    metrics = data.metrics | {"verdict_reason": "of a|b\nand <c>"}
+    odd = dataclasses.replace(data, metrics=metrics)
+    assert "**cannot tell**: of a\\|b and <c>\n" in text(odd, [])
+    assert "and &lt;c&gt;" in page(odd, [])
+
+
+def test_means_and_missing_intervals_are_told_beside_the_figures():
+    many = report_data(600, paths=3, cuts=2)
+    said = text(many, sections(many))
+    assert "| round trips, mean of paths " in said
+    assert "No intervals: " in said
+    assert "at least 60 are needed on each. Figures are means of 3 paths" in said
+    assert "studentised" not in said
+    alone = report_data()
+    assert "No intervals" not in text(alone, sections(alone))

@@ -42,7 +42,7 @@ RECORD = {
 
 
 def test_every_control_has_its_section():
-    found = control_sections({"controls": RECORD})
+    found = control_sections({"controls": RECORD, "sharpe_ci_low": 0.2})
     assert [section.title for section in found] == [
         "Other costs", "Orders that come later", "By regime", "Bars with random phases",
         "Positions at other times", "Capacity",

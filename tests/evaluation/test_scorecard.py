@@ -181,7 +181,7 @@ def test_ratios_are_resampled_by_whole_sessions(judged):
 def test_tables_hold_every_figure_and_the_terminal_a_line(judged):
     card = judged[1]
     metrics = {**card, "sharpe": 1.8, "sharpe_ci_low": 1.6, "sharpe_ci_high": 2.0}
-    metrics["kpis"] = kpi.kpi_rows(metrics)
+    metrics["kpis"] = kpi.kpi_rows(metrics, votes=False)
     page = str(kpi_tables.figure_tables(metrics))
     for section in ("risk_figures", "trade_figures", "team_figures"):
         for key in card[section]:
@@ -206,17 +206,17 @@ def test_tables_hold_every_figure_and_the_terminal_a_line(judged):
 )
 def test_targets_are_held_against_the_interval(low, high, said):
     metrics = {"sharpe": 1.8, "sharpe_ci_low": low, "sharpe_ci_high": high}
-    rows = kpi.kpi_rows(metrics)
+    rows = kpi.kpi_rows(metrics, votes=False)
     row = next(row for row in rows if (row["team"], row["key"]) == ("strategic", "sharpe"))
     assert row["status"] == said
     assert {row["status"] for row in rows if row["key"] != "sharpe"} == {"cannot tell"}
 
 
 def test_every_target_says_why_it_cannot_be_told():
-    rows = kpi.kpi_rows({"trade_figures": {"slippage": 1e-4}})
-    assert len(rows) == len(TARGETS)
-    assert len({(row["team"], row["figure"]) for row in rows}) == len(TARGETS)
-    for row, target in zip(rows, TARGETS, strict=True):
+    rows = kpi.kpi_rows({"trade_figures": {"slippage": 1e-4}}, votes=True)
+    targets = [target for target in TARGETS if target.team != "strategic"]
+    assert len({(row["team"], row["figure"]) for row in rows}) == len(targets)
+    for row, target in zip(rows, targets, strict=True):
         assert (row["status"], row["value"] is None or row["figure"] == "slippage") == (
             "cannot tell",
             True,
@@ -229,14 +229,48 @@ def test_every_target_says_why_it_cannot_be_told():
     assert why["uptime"].startswith("of the service")
 
 
+def test_only_targets_of_the_judged_team_are_held():
+    assert {row["team"] for row in kpi.kpi_rows({}, votes=False)} == {"strategic", "system"}
+    assert {row["team"] for row in kpi.kpi_rows({}, votes=True)} == {"tactical", "system"}
+
+
+def test_an_account_that_never_traded_meets_no_target_but_those_of_the_model():
+    held = {"max_drawdown": 0.0, "max_drawdown_ci_low": 0.0, "max_drawdown_ci_high": 0.0}
+    metrics = {**held, "trades": 0.0, "model_megabytes": 1.0, "sharpe": 0.0}
+    metrics |= {"trader": {"leverage_violations": 0}}
+    for votes in (False, True):
+        rows = kpi.kpi_rows(metrics, votes=votes)
+        told = {row["key"]: row["status"] for row in rows if row["status"] != "cannot tell"}
+        assert told == ({} if votes else {"model_megabytes": "met"})
+        assert {row["why"] for row in rows if row["key"] == "max_drawdown"} == {kpi.NO_TRADES}
+    traded = kpi.kpi_rows({**metrics, "trades": 1.0}, votes=True)
+    told = {row["key"] for row in traded if row["status"] == "met"}
+    assert told == {"max_drawdown", "trader.leverage_violations"}
+
+
+def test_shares_of_one_are_shown_as_percent(judged):
+    metrics = {**judged[1], "win_rate": 0.503, "win_rate_ci_low": 0.4, "win_rate_ci_high": 0.56}
+    metrics["kpis"] = kpi.kpi_rows({**metrics, "max_drawdown": -0.0234}, votes=True)
+    rows = {row["figure"]: row for row in kpi_tables.kpi_table_pair(metrics)[0].rows}
+    assert rows["win rate"]["measured"] == ("50.3 %", "40 % to 56 %", "")
+    assert rows["win rate"]["target"] == "> 55 %"
+    assert rows["maximum drawdown"]["measured"].text == "\N{MINUS SIGN}2.34 %"
+    risk, trips, *_ = kpi_tables.figure_tables(metrics)
+    volatility = next(row["value"] for row in risk.rows if row["figure"] == "annual volatility")
+    assert volatility.endswith(" %")
+    assert "average win, currency" in {row["figure"] for row in trips.rows}
+
+
 def test_counts_and_extremes_need_no_interval():
     trader = {"leverage_violations": 0, "worst_session": {"net_return": -0.03}}
-    rows = {row["figure"]: row for row in kpi.kpi_rows({"trader": trader})}
+    rows = {row["figure"]: row for row in kpi.kpi_rows({"trader": trader}, votes=True)}
     assert rows["leverage violations"]["status"] == "met"
     assert rows["leverage violations"]["target"] == "0"
     assert rows["worst session"]["status"] == "not met"
     assert rows["worst session"]["why"] == ""
-    assert kpi.kpi_rows({"trader": {"worst_session": None}})[0]["status"] == "cannot tell"
+    assert (
+        kpi.kpi_rows({"trader": {"worst_session": None}}, votes=True)[0]["status"] == "cannot tell"
+    )
 
 
 def test_every_measured_target_has_its_figure(judged):
@@ -246,9 +280,10 @@ def test_every_measured_target_has_its_figure(judged):
     told = trader(
         replace(traded, missed=np.zeros(len(scored.decisions), np.int8)), draws=100, seed=0
     )
-    rows = kpi.kpi_rows({**card, **own, "directional_accuracy": 0.5, "trader": told,
-                         "model_megabytes": 1.0})  # fmt: skip
-    absent = {row["key"] for row in rows[: len(MEASURED)] if row["value"] is None}
+    metrics = {**card, **own, "directional_accuracy": 0.5, "trader": told, "model_megabytes": 1.0}
+    rows = [row for votes in (False, True) for row in kpi.kpi_rows(metrics, votes=votes)]
+    keys = {target.key for target in MEASURED}
+    absent = {row["key"] for row in rows if row["key"] in keys and row["value"] is None}
     assert absent == {"trade_figures.stop_adherence", "trade_figures.market_impact"}
 
 

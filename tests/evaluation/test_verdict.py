@@ -67,7 +67,10 @@ def _deflated(value):
     [
         ({"trips": 99}, "clause 7: 99 round trips"),
         ({"sessions": 59}, "clause 7: 59 sessions"),
-        ({"best_share": 0.5}, "clause 7: the best 5 sessions made 50%"),
+        ({"best_share": 0.5}, "clause 7: the best 5 sessions made 50% of the profit"),
+        ({"best_share": 33.04}, "the best 5 sessions made more than all of the profit"),
+        ({"trips": 99, "paths": 4}, "clause 7: 99 round trips on all 4 paths, 100 are needed"),
+        ({"sessions": 59, "paths": 2}, "clause 7: 59 sessions on all 2 paths, 60 are needed"),
         ({"years": 1.95}, "only detect a Sharpe of 2.0"),
         ({"years": 0.0}, "only detect a Sharpe of inf"),
         ({"chosen_here": True}, "chosen on this split"),
@@ -93,7 +96,8 @@ def test_what_cannot_be_told_comes_first(change, words):
         ({"standing": replace(STANDING, configurations=8, overfitting=0.2)}, "probability 0.20"),
         ({"best_share": None, "sharpe": Interval(-2.0, -1.0)}, "clause 1"),
         ({"strain": Strain(2.0, 0.98, 0.1)}, "clause 5: one decision of delay keeps 49%"),
-        ({"strain": Strain(2.0, float("nan"), 0.1)}, "clause 5"),
+        ({"strain": Strain(2.0, float("nan"), 0.1)}, "clause 5: one decision of delay leaves no"),
+        ({"strain": Strain(0.1, -0.37, 0.1)}, "delay keeps nothing: -0.37 is left of a Sharpe of"),
         ({"strain": Strain(0.0, 0.5, 0.1)}, "clause 5: there is no net Sharpe above zero"),
         ({"strain": Strain(2.0, 1.0, 0.0)}, "clause 6: at twice the costs the net mean is 0.000"),
     ],
@@ -114,3 +118,11 @@ def test_an_absent_rival_is_named_as_not_checked():
 
 def test_just_two_years_are_enough():
     assert judge_evidence(replace(GOOD, years=1.961)).verdict == "shown"
+
+
+def test_no_share_is_kept_of_a_sharpe_that_cannot_be_told_from_zero():
+    weak = replace(GOOD, sharpe=Interval(-0.5, 0.7), strain=Strain(0.1, 0.02, 0.1))
+    found = judge_evidence(weak)
+    told = "clause 5: one decision of delay leaves 0.02 of a Sharpe that cannot be told from zero"
+    assert told in found.reason
+    assert "20%" not in found.reason

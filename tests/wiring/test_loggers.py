@@ -11,7 +11,7 @@ from wandb.sdk.wandb_run import Run
 
 from grandmodel.evaluation.report.section import Cell, Picture, Section, Table
 from grandmodel.learning.lightning.logs import read_csv_log
-from grandmodel.wiring.loggers import build_loggers, close_loggers, log_report
+from grandmodel.wiring.loggers import _listed, build_loggers, close_loggers, log_report
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.sections import LoggerConfig
 
@@ -142,3 +142,11 @@ def test_a_training_inside_another_leaves_its_run_open(
         assert wandb.run is not None
         log_report(loggers, [], {"sharpe": 1.0})
     assert wandb.run is None
+
+
+def test_packed_arrays_keep_their_shape() -> None:
+    grid = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, 6.0]])
+    figure = go.Figure(go.Heatmap(z=grid, x=np.array([1.0, np.nan, 2.0])))
+    told = _listed(figure.to_plotly_json())["data"][0]
+    assert told["z"] == [[1.0, None, 3.0], [4.0, 5.0, 6.0]]
+    assert told["x"] == [1.0, None, 2.0]

@@ -11,6 +11,15 @@ TIMED = "of the machine that serves: benchmarks/tactical_latency.py and inferenc
 WHEN = "the report tells whether the training converged, not after how many episodes"
 RULED = "gaps, levels and synergies follow from their definitions; nothing is estimated"
 NO_PART = "no such part here"
+STRATEGIC, TACTICAL = "strategic", "tactical"
+OF_MODEL = ("model_megabytes",)  # told of the model itself, whether it trades or not
+SHARES = (  # of one, read as percent
+    "directional_accuracy", "max_drawdown", "win_rate", "risk_figures.annual_return",
+    "risk_figures.annual_volatility", "team_figures.agreement", "team_figures.ensemble_stability",
+    "team_figures.lowest_accuracy", "team_figures.accuracy", "trader.worst_session.net_return",
+    "trade_figures.sizing_accuracy", "trade_figures.stop_adherence", "trade_figures.order_success",
+    "trade_figures.slippage", "trade_figures.market_impact",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,22 @@ class Target:
     @property
     def words(self) -> str:
         """The bounds in a few letters."""
-        if self.low is not None and self.high is not None:
-            return f"{self.low:g} to {self.high:g}"
-        if self.low is not None:
-            return f"> {self.low:g}"
-        return "0" if self.high == 0 else f"< {self.high:g}"
+        low, high = self._bound(self.low), self._bound(self.high)
+        if low and high:
+            return f"{low} to {high}"
+        if low:
+            return f"> {low}"
+        return "0" if self.high == 0 else f"< {high}"
+
+    @property
+    def percent(self) -> bool:
+        """Whether it is a share of one."""
+        return self.key in SHARES or (not self.key and self.low is not None and self.low < 1.0)
+
+    def _bound(self, value: float | None) -> str:
+        if value is None:
+            return ""
+        return f"{100.0 * value:g} %" if self.percent else f"{value:g}"
 
 
 def _elsewhere(

@@ -18,11 +18,30 @@ from grandmodel.evaluation.report.provenance import origin_section, trial_sectio
 from grandmodel.evaluation.report.section import Picture, Row, Section, Table
 from grandmodel.evaluation.report.trader_page import trader_sections
 from grandmodel.evaluation.report.trips import trip_sections
+from grandmodel.evaluation.report.words import interval_note, paths_note, sentence
 
 EQUITY_TITLE = "Equity after costs, against the baselines"
 BAND_NOTE = (
     "Figures in small type are 95 % intervals (studentised block bootstrap on whole sessions). "
     "* resampling band: coverage is not promised for this figure."
+)
+EQUITY_NOTE = (
+    "What one unit of capital became, by close of the sessions, a mean where there are several "
+    "paths (they are drawn thin). The band resamples the policy's own sessions."
+)
+COSTS_NOTE = (
+    "In red what is not charged. Ticks and currency are per contract or unit, bps hundredths of a "
+    "percent of the value traded; financing of positions held over nights comes on top where the "
+    "instrument names it."
+)
+QUALITY_NOTE = "Of all bars that were read: what was found in them, and where first."
+SIDE_BY_SIDE_NOTE = (
+    "The same probabilities turned into orders by other rules, and how many decisions of all paths "
+    "each reason settled. Nothing was chosen by them here."
+)
+DRAWDOWN_NOTE = (
+    "How far the curves above lay below their highest value so far. The largest drawdown in the "
+    "tables is that of each path at every bar, so it is deeper."
 )
 TEXT_DECISIONS = 12  # of the window, in a report without pictures
 
@@ -67,8 +86,8 @@ def sections(data: ReportData) -> list[Section]:
         trial_section(data.metrics),
         *_gates(data),
         *_training(data),
-        Section("Costs charged, per side", (Table(tables.cost_rows(data.costs)),)),
-        Section("Data quality", (Table([*data.quality]),)),
+        Section("Costs charged, per side", (Table(tables.cost_rows(data.costs)),), COSTS_NOTE),
+        Section("Data quality", (Table([*data.quality]),), QUALITY_NOTE),
         origin_section(data.origin),
     ]
     return [section for section in found if any(block.rows for block in section.blocks)]
@@ -82,8 +101,8 @@ def _curves(data: ReportData) -> list[Section]:
     falls = _few(others)
     below = Picture(figures.drawdown_figure(own, falls), drawdown_rows(own, falls))
     return [
-        Section(EQUITY_TITLE, (equity,)),
-        Section("Drawdown", (below,)),
+        Section(EQUITY_TITLE, (equity,), EQUITY_NOTE),
+        Section("Drawdown", (below,), DRAWDOWN_NOTE),
     ]
 
 
@@ -95,7 +114,10 @@ def _few(others: Mapping[str, Any]) -> dict[str, Any]:
 def _metrics(data: ReportData) -> Section:
     """The main figures, the grid of the references, the session edges that bind them all."""
     grid = data.metrics.get("reference_grid")
-    note = BAND_NOTE + (f" References: {grid}." if grid else "")
+    missing, means = interval_note(data.metrics), paths_note(data.metrics)
+    note = sentence(missing) if missing else BAND_NOTE
+    note += f" {sentence(means)}" if means else ""
+    note += f" References: {grid}." if grid else ""
     if data.metrics.get("edge") == "flat":
         note += f" {tables.FLAT_NOTE}."
     return Section("Metrics", (Table(tables.metrics_rows(data.metrics)),), note)
@@ -107,7 +129,11 @@ def _figures(data: ReportData) -> list[Section]:
         return []
     return [
         Section("Targets", kpi_tables.kpi_table_pair(data.metrics), kpi_tables.KPI_NOTE),
-        Section("Risk, round trips and team", kpi_tables.figure_tables(data.metrics)),
+        Section(
+            "Risk, round trips and team",
+            kpi_tables.figure_tables(data.metrics),
+            kpi_tables.FIGURES_NOTE,
+        ),
     ]
 
 
@@ -177,7 +203,11 @@ def _votes(data: ReportData) -> list[Section]:
             votes.votes_tables(data.metrics),
             votes.votes_note(data.metrics),
         ),
-        Section("Execution rules side by side", (Table(votes.rule_records(data.metrics)),)),
+        Section(
+            "Execution rules side by side",
+            (Table(votes.rule_records(data.metrics)),),
+            SIDE_BY_SIDE_NOTE,
+        ),
     ]
 
 
@@ -189,7 +219,10 @@ def _gates(data: ReportData) -> list[Section]:
     chosen = None if data.gate is None else f"{data.gate:.2f}"
     figure = figures.bars_figure(values, chosen, "validation Sharpe")
     rows = [{"gate": g, "validation Sharpe": tables.shown(v, "number")} for g, v in values.items()]
-    note = f"chosen: {chosen or 'none'}"
+    note = (
+        "How sure the team must be to act, and the Sharpe ratio of each on validation; chosen: "
+        f"{chosen or 'none'}."
+    )
     return [Section("Calibration of the gate", (Picture(figure, rows),), note)]
 
 

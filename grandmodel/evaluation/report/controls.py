@@ -1,6 +1,6 @@
 """Controls in a report: what is left of a result when something about it is changed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,15 +8,16 @@ import plotly.graph_objects as go
 
 from grandmodel.evaluation.report.figures import INK, OTHERS, OWN, line, styled
 from grandmodel.evaluation.report.section import OWN as BEST
-from grandmodel.evaluation.report.section import Cell, Picture, Row, Section, Table
-from grandmodel.evaluation.report.tables import shown
+from grandmodel.evaluation.report.section import Cell, Picture, Row, Section, Table, shown
+from grandmodel.evaluation.report.words import kept_text
 
 Record = Mapping[str, Any]  # `controls` of metrics.json
 BINS = 24
 HEIGHT = 240
 KEPT_NOTE = (
     "Clause 5 of the verdict asks that one decision of delay keeps half of the net Sharpe ratio; "
-    "kept is counted on the sessions of all paths together."
+    "kept is counted on the sessions of all paths together. none: a loss is left; undefined: the "
+    "net Sharpe ratio cannot be told from zero, so there is nothing to keep a share of."
 )
 
 
@@ -25,15 +26,14 @@ def control_sections(metrics: Mapping[str, Any]) -> list[Section]:
     record = metrics.get("controls")
     if not record:
         return []
-    parts: tuple[Callable[[Record], Section | None], ...] = (
-        _costs,
-        _delay,
-        _regimes,
-        _surrogates,
-        _shifts,
-        _capacity,
+    found = (
+        _costs(record),
+        _delay(record, metrics),
+        _regimes(record),
+        _surrogates(record),
+        _shifts(record),
+        _capacity(record),
     )
-    found = (part(record) for part in parts)
     return [section for section in found if section is not None]
 
 
@@ -95,12 +95,12 @@ def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _delay(record: Record) -> Section | None:
+def _delay(record: Record, metrics: Record) -> Section | None:
     rows = [
         {
             "later by": row["name"],
             "Sharpe": _number(row["sharpe"]),
-            "kept": shown(row["kept"], "percent"),
+            "kept": kept_text(row["kept"], metrics),
             "not available": row.get("reason") or "",
         }
         for row in record.get("delay") or []
@@ -149,7 +149,8 @@ def _surrogates(record: Record) -> Section | None:
     figure = _among(found["sharpe"], found["real_sharpe"], "real bars")
     note = (
         "The same team on bars whose returns have the same power spectrum in another order. If it "
-        "earns as much there, it does not know what it seems to know."
+        "earns as much there, it does not know what it seems to know. Real bars and draws are the "
+        "first sessions of the first path, so their ratio is not quite the one above."
     )
     return Section("Bars with random phases", (Picture(figure, ()), Table(rows)), note)
 

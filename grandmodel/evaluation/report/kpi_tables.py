@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from grandmodel.evaluation.measures.kpi import CANNOT_TELL, MET, NOT_MET
-from grandmodel.evaluation.report.section import Cell, Table, cell
+from grandmodel.evaluation.report.section import (
+    MINUS,
+    NARROW_SPACE,
+    Cell,
+    Table,
+    cell,
+)
 
 SECTIONS = {
     "risk_figures": "Risk",
@@ -16,7 +22,22 @@ KPI_NOTE = (
     "Targets that are often named for such systems. Met or not met where the whole 95 % interval "
     "says so, else it cannot be told; nothing is chosen by them."
 )
+FIGURES_NOTE = (
+    "Ratios, shares and returns of whole sessions or round trips; money in currency. Risk is that "
+    "of each path, a mean where there are several; round trips are those of all paths together. "
+    "The bands are 95 % resampling bands, without a promise of coverage; extremes have none. "
+    "docs/definitions.md says how each is counted."
+)
 BOUNDS = ("_ci_low", "_ci_high", "_band")
+SHARES = (  # figures read as percent, and beginnings of their names
+    "annual_return", "annual_volatility", "value_at_risk", "expected_shortfall", "worst_session",
+    "best_session", "entry_delay", "cost_per_side", "slippage", "order_success", "sizing_accuracy",
+    "stop_adherence", "market_impact", "ensemble_stability", "agreement", "unanimity", "accuracy",
+    "lowest_accuracy", "contribution",
+)  # fmt: skip
+MONEY = ("average_trade", "average_win", "average_loss", "largest_win", "largest_loss",
+         "session_pnl")  # fmt: skip
+NO_SHARES = ("skew", "kurtosis", "correlation_with_result")
 
 
 def kpi_table_pair(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
@@ -46,8 +67,17 @@ def kpi_table_pair(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
 
 
 def _measured(row: Mapping[str, Any]) -> Cell:
-    ends = [cell(row[end]).text for end in ("low", "high")]
-    return cell(row["value"])._replace(small="" if row["low"] is None else " to ".join(ends))
+    value, *ends = (_text(row[key], row["percent"]) for key in ("value", "low", "high"))
+    return Cell(value, "" if row["low"] is None else " to ".join(ends))
+
+
+def _text(value: float | None, percent: bool) -> str:
+    """A figure with four digits that matter, a share of one as percent."""
+    if value is None or not percent:
+        return cell(value).text
+    number = 100.0 * value
+    text = f"{number:,.0f}" if abs(number) >= 1_000 else f"{number:.4g}"
+    return f"{text} %".replace(",", NARROW_SPACE).replace("-", MINUS)
 
 
 def kpis_line(metrics: Mapping[str, Any]) -> str:
@@ -58,9 +88,9 @@ def kpis_line(metrics: Mapping[str, Any]) -> str:
 
 def figure_tables(metrics: Mapping[str, Any]) -> tuple[Table, ...]:
     """Risk, trades, team, contributions and moments, a table each."""
-    shares = [{"agent": name, **values} for name, values in metrics["contributions"].items()]
+    shares = [{"agent": name} | _told(it) for name, it in metrics["contributions"].items()]
     moments = [
-        {"net return of": what, **metrics[f"{key}_moments"]}
+        {"net return of": what} | _told(metrics[f"{key}_moments"])
         for what, key in (("a decision", "reward"), ("a session", "session"))
     ]
     return (
@@ -73,11 +103,16 @@ def figure_tables(metrics: Mapping[str, Any]) -> tuple[Table, ...]:
 def _records(section: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
-            "figure": key.replace("_", " "),
-            "value": value,
-            "band, low": section.get(f"{key}_ci_low"),
-            "band, high": section.get(f"{key}_ci_high"),
+            "figure": key.replace("_", " ") + (", currency" if key in MONEY else ""),
+            "value": _text(value, key.startswith(SHARES)),
+            "band, low": _text(section.get(f"{key}_ci_low"), key.startswith(SHARES)),
+            "band, high": _text(section.get(f"{key}_ci_high"), key.startswith(SHARES)),
         }
         for key, value in section.items()
         if not key.endswith(BOUNDS)
     ]
+
+
+def _told(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Returns as percent, what has no unit as it is."""
+    return {key: _text(value, key not in NO_SHARES) for key, value in figures.items()}

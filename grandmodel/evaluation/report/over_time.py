@@ -17,8 +17,18 @@ from grandmodel.evaluation.measures.metrics import Measured, session_sharpe
 from grandmodel.evaluation.report.curves import TEXT_POINTS, session_x, thin, x_text
 from grandmodel.evaluation.report.figures import BESIDE_POINTS, line, named_colours, styled
 from grandmodel.evaluation.report.figures import OWN as OWN_COLOUR
-from grandmodel.evaluation.report.section import DOWN, OWN, UP, Cell, Picture, Row, Section, Table
-from grandmodel.evaluation.report.tables import MINUS, shown
+from grandmodel.evaluation.report.section import (
+    DOWN,
+    MINUS,
+    OWN,
+    UP,
+    Cell,
+    Picture,
+    Row,
+    Section,
+    Table,
+    shown,
+)
 
 LEAST_WINDOW, QUARTER = 10, 63  # sessions
 WINDOWS_AT_LEAST = 4  # in a stretch, so that a rolling figure rolls

@@ -43,7 +43,14 @@ details summary{cursor:pointer;color:var(--own)}
 min-width:8rem;max-width:46vw}td.w{min-width:9rem}}
 """
 VERDICT_CLASS = {SHOWN: "v-shown", NOT_SHOWN: "v-not-shown", CANNOT_TELL: "v-cannot-tell"}
-CARDS = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "cost_paid")
+CARDS = {
+    "sharpe": "Sharpe ratio, net",
+    "total_return": "return, net",
+    "max_drawdown": "largest drawdown",
+    "trades": "round trips",
+    "win_rate": "round trips won",
+    "cost_paid": "costs paid",
+}
 
 
 def write_report(folder: Path, data: ReportData) -> list[Section]:
@@ -75,7 +82,7 @@ def text(data: ReportData, found: list[Section]) -> str:
     notes = "".join(f"**NOTE: {one_line(note)}**\n\n" for note in data.notes)
     return (
         f"# {one_line(data.title)}\n\n**{_verdict(data)}**: "
-        f"{data.metrics.get('verdict_reason', '')}\n\n{notes}{facts}\n\n"
+        f"{one_line(str(data.metrics.get('verdict_reason', '')))}\n\n{notes}{facts}\n\n"
         f"{rows_text(_cards(data))}\n{text_of(found)}"
     )
 
@@ -87,15 +94,16 @@ def _verdict(data: ReportData) -> str:
 def _cards(data: ReportData) -> list[Row]:
     """The figures that stand beside the verdict."""
     kinds, metrics = {key: kind for key, _, kind in tables.ROWS}, data.metrics
+    each = ", mean of paths" if (metrics.get("paths") or 1) > 1 else ""
     return [
         {
-            "figure": key.replace("_", " "),
+            "figure": f"{label}{each}",
             "value": Cell(
                 tables.shown(metrics.get(key), kinds[key]),
                 tables.interval(metrics, key, kinds[key]),
             ),
         }
-        for key in CARDS
+        for key, label in CARDS.items()
     ]
 
 

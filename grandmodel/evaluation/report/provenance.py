@@ -34,4 +34,5 @@ def trial_section(metrics: Mapping[str, Any]) -> Section:
 def origin_section(origin: Mapping[str, str]) -> Section:
     """The command and everything that its result depends on."""
     rows = [{"what": what, "value": value} for what, value in origin.items()]
-    return Section("How to get this result again", (Table(rows),))
+    note = "The same command on the same bars gives the same figures; hashes tell whether they are."
+    return Section("How to get this result again", (Table(rows),), note)

@@ -13,7 +13,7 @@ from grandmodel.evaluation.report.controls import plateau_section
 from grandmodel.evaluation.report.html import html_of
 from grandmodel.evaluation.report.markdown import one_line, text_of
 from grandmodel.evaluation.report.page import STYLE
-from grandmodel.evaluation.report.section import Cell, Row, Section, Table, cell
+from grandmodel.evaluation.report.section import UNKNOWN, Cell, Row, Section, Table, cell
 
 NOTE = (
     "Interquartile mean of the net Sharpe ratios of all seeds and tasks; in small type its 95 % "
@@ -50,7 +50,7 @@ def as_one_rows(record: Mapping[str, Any]) -> list[Row]:
             "configuration": row["configuration"],
             "task": row["task"],
             "seeds": len(row["seeds"]),
-            "verdict": Cell(row["verdict"] or tables.UNKNOWN),
+            "verdict": Cell(row["verdict"] or UNKNOWN),
             "Sharpe": Cell(
                 tables.shown(row.get("sharpe"), "number"), tables.interval(row, "sharpe", "number")
             ),

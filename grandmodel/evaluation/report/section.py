@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 UNKNOWN = "\N{EN DASH}"
 SENTENCE = 40  # no figure is as long
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
 MANY = 10_000.0  # from here on no digit stands behind the point
 OWN, ALARM = "own", "alarm"  # marks of cells: the policy's, what must not be missed
 UP, DOWN = "up", "down"  # a gain, a loss
@@ -85,9 +86,22 @@ def cell_text(found: Cell) -> str:
 
 def figure_text(value: float) -> str:
     """Four digits that matter; thousands in groups."""
-    if abs(value) >= MANY:
-        return f"{value:,.0f}".replace(",", NARROW_SPACE)
-    return f"{value:.4g}"
+    text = f"{value:,.0f}" if abs(value) >= MANY else f"{value:.4g}"
+    return text.replace(",", NARROW_SPACE).replace("-", MINUS)
+
+
+def shown(value: Any, kind: str) -> str:
+    """Format a figure; what is undefined becomes a dash."""
+    if not isinstance(value, int | float):
+        return UNKNOWN
+    if kind == "percent":
+        text = f"{100.0 * value:,.0f} %" if abs(value) >= 10.0 else f"{100.0 * value:.1f} %"
+    elif kind == "count":
+        whole = value == round(value) or abs(value) >= 1_000
+        text = f"{value:,.0f}" if whole else f"{value:.1f}"
+    else:
+        text = f"{value:.2f}"
+    return text.replace(",", NARROW_SPACE).replace("-", MINUS)
 
 
 def says_words(rows: Sequence[Row], name: str) -> bool:

@@ -11,14 +11,15 @@ from rich.text import Text
 from grandmodel.envs.config import EnvConfig
 from grandmodel.evaluation.report.section import (
     ALARM,
-    NARROW_SPACE,
     OWN,
-    UNKNOWN,
     Cell,
     Row,
     cell,
+    shown,
 )
+from grandmodel.evaluation.report.words import interval_note, paths_note
 
+TRIPS, COSTS = "Round trips", "Costs paid, currency"
 ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
     ("sharpe", "Sharpe ratio, net, annualised", "number"),
     ("total_return", "Total return, net", "percent"),
@@ -27,12 +28,12 @@ ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
     ("win_rate", "Win rate", "percent"),
     ("directional_accuracy", "Directional accuracy, before costs", "percent"),
     ("directional_accuracy_base", "… by chance, same sides", "percent"),
-    ("trades", "Round trips", "count"),
+    ("trades", TRIPS, "count"),
     ("exposure", "Exposure", "percent"),
     ("turnover", "Turnover per decision", "percent"),
     ("pnl_in_sessions", "Profit before costs inside sessions, currency", "count"),
     ("pnl_over_breaks", "… over breaks of the market", "count"),
-    ("cost_paid", "Costs paid, currency", "count"),
+    ("cost_paid", COSTS, "count"),
 )
 TERMINAL_COLUMNS = {
     "sharpe": "Sharpe",
@@ -50,21 +51,6 @@ REASONS = {  # heading -> column of decisions.parquet
 FLAT_NOTE = (
     "env.edge=flat: policy, baselines and references alike hold nothing over the end of a session"
 )
-MINUS = "\N{MINUS SIGN}"
-
-
-def shown(value: Any, kind: str) -> str:
-    """Format a figure; what is undefined becomes a dash."""
-    if not isinstance(value, int | float):
-        return UNKNOWN
-    if kind == "percent":
-        text = f"{100.0 * value:.1f} %"
-    elif kind == "count":
-        whole = value == round(value) or abs(value) >= 1_000
-        text = f"{value:,.0f}" if whole else f"{value:.1f}"
-    else:
-        text = f"{value:.2f}"
-    return text.replace(",", NARROW_SPACE).replace("-", MINUS)
 
 
 def interval(metrics: Mapping[str, Any], key: str, kind: str) -> str:
@@ -111,8 +97,8 @@ def orders_text(env: EnvConfig) -> str:
 def terminal_table(metrics: Mapping[str, Any]) -> Table:
     """One row per policy, baseline and reference; the policy's intervals below its figures.
 
-    Below it stands how often the sealed test split was opened, where it was, and the grid on
-    which references were tuned.
+    Below it stand what figures of several paths are, why there are no intervals, how often the
+    sealed test split was opened, where it was, and the grid on which references were tuned.
     """
     labels = {key: (label, kind) for key, label, kind in ROWS}
     table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}", box=box.SIMPLE)
@@ -124,9 +110,8 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
         own = name == "policy"
         table.add_row(Text(name, style="bold" if own else ""), *cells)
         if own:
-            bounds = [interval(values, key, labels[key][1]) for key in TERMINAL_COLUMNS]
-            table.add_row(Text("95 % interval", style="dim"), *bounds, end_section=True)
-    notes = []
+            _add_intervals(table, values)
+    notes = [note for note in (paths_note(metrics), interval_note(metrics)) if note]
     if metrics.get("test_openings"):
         notes.append(f"sealed test split: {openings_text(metrics['test_openings'])}")
     if metrics.get("reference_grid"):
@@ -135,6 +120,20 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
         notes.append(FLAT_NOTE)
     table.caption = "\n".join(notes) or None
     return table
+
+
+def _add_intervals(table: Table, metrics: Mapping[str, Any]) -> None:
+    """Both ends of the policy's intervals, a row each so that they fit 80 columns."""
+    kinds = {key: kind for key, _, kind in ROWS}
+    known = {key for key in TERMINAL_COLUMNS if interval(metrics, key, kinds[key])}
+    for end, name in (("low", "95 % interval from"), ("high", "to")):
+        cells = [
+            shown(metrics[f"{key}_ci_{end}"], kinds[key]) if key in known else ""
+            for key in TERMINAL_COLUMNS
+        ]
+        if known:
+            table.add_row(Text(name, style="dim"), *cells)
+    table.add_section()
 
 
 def metrics_rows(metrics: Mapping[str, Any]) -> list[Row]:

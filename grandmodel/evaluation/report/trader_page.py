@@ -31,17 +31,19 @@ def trader_sections(metrics: Mapping[str, Any]) -> list[Section]:
             "What a trade is worth",
             (Table(_worth_rows(told)), *(_group(told, *group) for group in GROUPS)),
             f"In {unit} per unit traded, a round trip: what is left after costs is net, and costs "
-            "of more than gross leave nothing. Money is in currency, a mean over paths; 95 % bands "
-            "in small type.",
+            "of more than gross leave nothing. Money (in currency) and round trips are means over "
+            "paths where there are several; 95 % bands in small type.",
         ),
         Section(
             "Profit by half-hour of the exchange's day",
             (Picture(_half_hours(told), _money_rows(told["by_half_hour"], "half_hour")),),
-            "Bars by their open, after costs.",
+            "Bars by their open in the exchange's time, net of costs, mean over paths.",
         ),
         Section(
             "What it ties up",
             (Table(_risk_rows(told)), Table(_holding_rows(told), "Holding times")),
+            "Margin is what the exchange asks to hold the position. Profits are means over paths; "
+            "peaks, the worst session and holding times are those of all paths together.",
         ),
         Section(
             "Where the price went after fills and misses",
@@ -117,11 +119,15 @@ def _holding_rows(told: Mapping[str, Any]) -> list[Row]:
     figures = [key for key in told["holding"][0] if key != "round_trips"]
     return [
         {
-            "figure": "round trips" if key == "count" else key.replace("_", ", "),
+            "figure": "round trips, all paths together" if key == "count" else _holding_label(key),
             **{record["round_trips"]: _count(record[key]) for record in told["holding"]},
         }
         for key in figures
     ]
+
+
+def _holding_label(key: str) -> str:
+    return key.replace("_", ", ").replace("p90", "9 of 10 at most")
 
 
 def _half_hours(told: Mapping[str, Any]) -> go.Figure:

@@ -127,4 +127,5 @@ def _spread(own: Measured) -> Section:
         {"share of round trips below": f"{100 * share:g} %", what: shown(found, "number")}
         for share, found in zip(SHARES, np.quantile(net, SHARES).tolist(), strict=True)
     ]
-    return Section("Round trips", (Picture(histogram_figure(net, what), rows),))
+    note = "How the net profits of all round trips of all paths spread: losses red, gains green."
+    return Section("Round trips", (Picture(histogram_figure(net, what), rows),), note)

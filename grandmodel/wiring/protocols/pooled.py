@@ -193,7 +193,7 @@ class SpreadJudging(PooledJudging):
         others = [found.metrics for found in self.by_path if found is not self.middle]
         record = mean_record([self.middle.metrics, *others])
         record |= beaten(mean_differences(record), [rival.name for rival in self.learned])
-        record["kpis"] = kpi_rows(record)
+        record["kpis"] = kpi_rows(record, votes=bool(self.subject.team.roles))
         folds = [
             row | {"path": k}
             for k, found in enumerate(self.by_path)
