@@ -98,6 +98,20 @@ def test_ctrl_c_writes_a_checkpoint_and_the_rest_is_as_unbroken(tmp_path, unbrok
     assert files(tmp_path) == unbroken
 
 
+class PressAtTheEnd(Callback):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if pl_module.env_steps >= 23 * 1024:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_in_the_last_update_is_heard(tmp_path, unbroken):
+    result = run(tmp_path, callbacks=[PressAtTheEnd()])
+    assert (result.env_steps, result.interrupted) == (24 * 1024, True)
+    assert files(tmp_path) == unbroken
+    again = run(tmp_path, resume=True)
+    assert (again.env_steps, again.interrupted) == (24 * 1024, False)
+
+
 class PressTwice(Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if batch_idx == 7:

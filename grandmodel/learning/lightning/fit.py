@@ -102,7 +102,7 @@ class FitResult:
     env_steps: int
     seconds: float  # of this session alone
     steps_per_second: float | None  # of this session; None where it trained nothing
-    interrupted: bool
+    interrupted: bool  # by Ctrl-C, also in the last update: what follows waits for another call
     last: Path
     best: Path | None  # None where nothing was validated
     validations: list[Row]
@@ -140,7 +140,7 @@ def fit(plan: FitPlan) -> FitResult:
         steps_per_second=(module.env_steps - first) / (time.perf_counter() - began)
         if module.env_steps > first
         else None,
-        interrupted=interruption.interrupted and not module.finished,
+        interrupted=interruption.interrupted,
         last=plan.folder / LAST,
         best=plan.folder / BEST if validations.rows else None,
         validations=validations.rows,
