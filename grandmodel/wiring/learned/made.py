@@ -16,7 +16,7 @@ from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.sections import TrainerConfig
 
 Trade = Callable[[TrainConfig, Stage, Subject, Occasion], Track]
-REMEDY = "remove its folder to have it made anew"
+NOTED = {"other_version": "; remove its folder to have it made anew", "other_hardware": ""}
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,10 @@ class Made:
 
     def say_what_differs(self, console: Console) -> None:
         """Say in a line each that other code or other hardware made it."""
-        for key, what in (("other_version", "version"), ("other_hardware", "hardware")):
-            if self.setting.get(key) is not None:
-                console.print(
-                    f"note: learned baseline {self.name} in {self.folder}, {what}: "
-                    f"{self.setting[key]}; {REMEDY}",
-                    markup=False,
-                    style="yellow",
-                )
+        for key, remedy in NOTED.items():
+            if (differs := self.setting.get(key)) is not None:
+                said = f"note: learned baseline {self.name} in {self.folder} was {differs}{remedy}"
+                console.print(said, markup=False, style="yellow")
 
 
 def other_version(made_by: Mapping[str, Any]) -> str | None:
