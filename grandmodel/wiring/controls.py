@@ -43,10 +43,14 @@ def sweep_of(options: Mapping[str, object]) -> Sweep:
     costs = _numbers("costs", options["costs"], "factors on all costs, such as costs=[0,1,2]")
     delays = _numbers("delay_bars", options["delay_bars"], "decisions, such as delay_bars=[0,1]")
     for value in costs:
-        require(0.0 <= value < np.inf, f"costs must hold numbers of at least 0, was {value:g}")
+        rule = f"costs must hold factors of at least 0, was {value:g}: give such as costs=[0,1,2]"
+        require(0.0 <= value < np.inf, rule)
     for value in delays:
         whole = 0.0 <= value <= MOST_DELAY and value == int(value)
-        rule = f"delay_bars must hold whole numbers from 0 to {MOST_DELAY}, was {value:g}"
+        rule = (
+            f"delay_bars must hold whole numbers from 0 to {MOST_DELAY}, was {value:g}: give "
+            "decisions such as delay_bars=[0,1]"
+        )
         require(whole, rule)
     return Sweep(tuple(costs), tuple(int(value) for value in delays))
 

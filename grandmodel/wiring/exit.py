@@ -1,9 +1,13 @@
 """How every command line ends: one sentence and a status, never a traceback for bad input."""
 
+import atexit
+import gc
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import NoReturn
 
 from hydra.errors import HydraException
@@ -39,6 +43,10 @@ TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value
         "{2} must be of type {1}, was {0}; give such a value",
     ),
     (
+        r"Incompatible value 'None' for field of type '(\w+)'\s+full_key: (\S+)",
+        "{1} must be of type {0}, was null; give such a value",
+    ),
+    (
         r"Key '[^']+' not in '\w+'\s+full_key: (\S+)",
         "{0} is not a configuration key; correct or remove it (" + SEE_ALL + ")",
     ),
@@ -60,7 +68,16 @@ TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value
 
 
 class InterruptedRunError(Exception):
-    """The user pressed Ctrl-C; the message says how to go on."""
+    """The user pressed Ctrl-C; the message says how to go on.
+
+    Args:
+        what: what was interrupted, and where it stands.
+        command: the command line that goes on with it.
+    """
+
+    def __init__(self, what: str, command: str | None = None) -> None:
+        super().__init__(what if command is None else f"{what}; continue with: {command}")
+        self.what = what
 
 
 def one_sentence(error: BaseException) -> str:
@@ -101,10 +118,13 @@ def leave(error: BaseException) -> NoReturn:
 def guarded(main: Callable[[], None]) -> None:
     """Run a command line and leave the process with the house's exit statuses.
 
-    0 when everything was written, 2 for what the user can mend, 130 after Ctrl-C; a
-    defect of ours keeps its traceback and exits with 1.
+    0 when everything was written, 2 for what the user can mend, 130 after Ctrl-C or SIGTERM;
+    a defect of ours keeps its traceback and exits with 1.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    signal.signal(signal.SIGTERM, terminated)
+    # the interpreter's last collection takes seconds over what compiled kernels are made of
+    atexit.register(gc.freeze)
     try:
         main()
     except (UserError, HydraException, OmegaConfBaseException, InterruptedRunError) as error:
@@ -116,6 +136,12 @@ def guarded(main: Callable[[], None]) -> None:
             raise  # not about a file, such as a reader of the output that went away
         leave(cannot_write(error))
     sys.exit(0)
+
+
+def terminated(number: int, frame: FrameType | None) -> NoReturn:
+    """Take an end from outside (`kill`, a batch system, a shutdown) as Ctrl-C."""
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def cannot_write(error: OSError) -> UserError:

@@ -29,6 +29,7 @@ from grandmodel.evaluation.trials.overlap import UsedSpan, overlapping
 from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.evaluate import run_evaluation
 from grandmodel.wiring.judged_runs import Finished, judgement_of, result_of, tasks_of
+from grandmodel.wiring.protocols.command import command_again, is_protocol
 from grandmodel.wiring.run_config import closed
 from grandmodel.wiring.run_folder import RunFolder, existing_run, fresh_folder, fresh_name
 from grandmodel.wiring.sections import PathsConfig
@@ -128,10 +129,16 @@ def find_runs(command: RunsCommand) -> list[Finished]:
         UserError: there are none, or some are not finished.
     """
     places = [Path(name) for name in sorted(glob.glob(command.pattern))]  # noqa: PTH207
+    for place in filter(is_protocol, places):
+        require(
+            (place / "metrics.json").is_file(),
+            f"{place} is a protocol that is not finished: go on with it, {command_again(place)}, "
+            "or leave it out of runs=",
+        )
     nested = [
         inner
         for place in places
-        for inner in (sorted((place / "folds").glob("*")) if _is_protocol(place) else [place])
+        for inner in (sorted((place / "folds").glob("*")) if is_protocol(place) else [place])
     ]
     folders = [place for place in nested if (place / "config.yaml").is_file()]
     trained = [it for it in folders if not {"judged_run", "runs"} & set(_facts(it))]
@@ -153,10 +160,6 @@ def find_runs(command: RunsCommand) -> list[Finished]:
 
 def _facts(place: Path) -> Mapping[str, Any]:
     return RunFolder(place).read_run_json()
-
-
-def _is_protocol(place: Path) -> bool:
-    return (place / "folds").is_dir()
 
 
 def _finished(place: Path) -> Finished:

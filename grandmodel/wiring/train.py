@@ -106,8 +106,8 @@ def run_training(
         result = _fit(training, folder, loggers, console, resume=resume, watch=own)
         if result.interrupted:
             raise InterruptedRunError(
-                f"interrupted after {result.env_steps:,} steps; continue with: "
-                f"python train.py resume={folder.path}"
+                f"interrupted after {result.env_steps:,} steps",
+                f"python train.py resume={folder.path}",
             )
         return _tell(training, folder, raw, result, loggers, console, watch)
 
@@ -131,8 +131,8 @@ def _tell(
         shown = judging.write(folder.path, raw, folder.read_overrides())
     except KeyboardInterrupt as interruption:
         raise InterruptedRunError(
-            "interrupted after training, before the judgement was written; continue with: "
-            f"python train.py resume={folder.path}"
+            "interrupted after training, before the judgement was written",
+            f"python train.py resume={folder.path}",
         ) from interruption
     log_report(loggers, shown, judging.metrics)
     say_where_it_never_trades(judging.subject, console)

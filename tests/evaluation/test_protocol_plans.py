@@ -165,3 +165,28 @@ def test_keys_of_the_other_protocol_are_refused() -> None:
         config.refuse_unread(["groups", "folds"])
     with pytest.raises(UserError, match="test_groups must be at least 1 and fewer"):
         ProtocolConfig(protocol="cpcv", groups=4, test_groups=4)
+
+
+def test_more_trainings_than_anybody_carries_out_are_refused() -> None:
+    with pytest.raises(UserError, match=r"groups=20 test_groups=10 are 184,756 trainings"):
+        ProtocolConfig(protocol="cpcv", groups=20, test_groups=10)
+    ProtocolConfig(protocol="cpcv", groups=20, test_groups=2)
+
+
+@pytest.mark.parametrize("key", ["train_share", "validation_share", "embargo"])
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan")])
+def test_a_share_that_is_none_is_refused_with_a_usual_one(key: str, value: float) -> None:
+    with pytest.raises(
+        UserError, match=rf"{key} must lie in .* give such a share, 0\.\d+ is usual"
+    ):
+        ProtocolConfig(protocol="cpcv", **{key: value})
+
+
+def test_the_remedy_is_one_of_the_protocol_that_was_asked_for() -> None:
+    late = ProtocolConfig(protocol="walk_forward", folds=3, train_share=0.9)
+    with pytest.raises(UserError, match=r"1 are left for them: .*a smaller train_share"):
+        plan_walk_forward(clock_of([10] * 10), GAPS, late)
+    apart = Gaps(purge=90, embargo=0, memory=0)
+    plan = plan_cpcv(clock_of([10] * 20), apart, ProtocolConfig(protocol="cpcv"))
+    with pytest.raises(UserError, match=r"fewer groups or test_groups, .*env\.max_hold_bars"):
+        require_room(plan, 5)

@@ -94,3 +94,15 @@ def test_a_plateau_marks_the_best_and_what_its_neighbours_keep():
         "25.0 %", "100.0 %", "75.0 %",
     ]  # fmt: skip
     assert html_of([section]).count("plotly-graph-div") == 1
+
+
+def test_a_plateau_is_drawn_from_zero_at_the_values_that_were_tried():
+    steps = [({"a.lr": 1e-4}, 1.05), ({"a.lr": 1e-3}, 1.0), ({"a.lr": 1e-2}, 0.9)]
+    (wide,) = plateau_section(plateau_rows(steps)).blocks[1:]
+    figure = wide.figure
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.rangemode) == ("log", "tozero")
+    assert figure.layout.xaxis.ticktext == ("0.0001", "0.001", "0.01")
+    assert list(figure.data[0].marker.size) == [14, 7, 7]
+    assert "a.lr" not in wide.rows[0]  # a heading would lose its underscores
+    near = plateau_section(plateau_rows([({"g": 0.9}, 0.5), ({"g": 0.99}, 1.0)])).blocks[1]
+    assert near.figure.layout.xaxis.type == "linear"

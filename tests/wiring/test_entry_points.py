@@ -169,15 +169,16 @@ def test_bars_of_a_file_from_training_to_backtest(home: Path) -> None:
     assert metrics(named(tested.stdout, home))["split"] == "backtest"
 
 
-def test_ctrl_c_says_how_to_go_on(home: Path) -> None:
-    folder = home / "outputs" / "train" / "stopped"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_termination_say_how_to_go_on(home: Path, number: signal.Signals) -> None:
+    folder = home / "outputs" / "train" / f"stopped{number}"
     where = f"hydra.run.dir={folder}"
     process = start(
         "train.py", home, *SMALL, "total_steps=4000000", "callbacks.checkpoint_every_s=0", where
     )
     while not (folder / "checkpoints" / "last.ckpt").exists() and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert f"python train.py resume={folder}" in err

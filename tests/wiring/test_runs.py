@@ -48,6 +48,15 @@ def test_a_pattern_without_finished_runs_is_refused(tmp_path: Path) -> None:
         find_runs(runs_command([pattern]))
 
 
+def test_an_unfinished_protocol_is_told_as_one(tmp_path: Path) -> None:
+    place = begun(tmp_path / "walk")
+    (place / "config.yaml").write_text("agent: {}\nprotocol: {folds: 2}\n")
+    (place / "overrides.txt").write_text("protocol=walk_forward\nfolds=2\n")
+    again = rf"python evaluate.py protocol=walk_forward folds=2 hydra.run.dir={place}, or leave"
+    with pytest.raises(UserError, match=again):
+        find_runs(runs_command([f"runs={tmp_path}/*"]))
+
+
 def test_one_seed_is_told_as_such(run: Path, home: Path) -> None:
     done = call("evaluate.py", home, "runs=outputs/train/whol*", "hydra.run.dir=outputs/evaluate/c")
     assert done.returncode == 0, done.stdout + done.stderr

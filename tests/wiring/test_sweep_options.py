@@ -13,7 +13,7 @@ def test_lists_and_single_numbers_are_taken() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("costs", [1, -0.5], "costs must hold numbers of at least 0, was -0.5"),
+        ("costs", [1, -0.5], "costs must hold factors of at least 0, was -0.5"),
         ("costs", [float("nan")], "was nan"),
         ("costs", [float("inf")], "was inf"),
         ("costs", [], "costs must be a list of factors"),

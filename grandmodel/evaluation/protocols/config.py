@@ -5,8 +5,9 @@ Source: ``docs/definitions.md``, Protocols.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import comb
 
-from grandmodel.core.checks import require, require_between, require_choice
+from grandmodel.core.checks import require, require_choice
 
 WALK_FORWARD, CPCV = "walk_forward", "cpcv"
 PROTOCOLS = (WALK_FORWARD, CPCV)
@@ -20,6 +21,12 @@ READ_BY = {  # the others are read by both
     "embargo": CPCV,
 }
 MOST_GROUPS = 20
+MOST_FOLDS = 1_000
+SHARES = (  # key, less than, whether 0 is among them, of what
+    ("train_share", 1.0, "(", "the sessions, before the first test block"),
+    ("validation_share", 1.0, "(", "the bars that a fold learns from"),
+    ("embargo", 0.5, "[", "the usable bars, left out after each test block"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +46,34 @@ class ProtocolConfig:
         """Refuse values that plan nothing."""
         require_choice("protocol", self.protocol, PROTOCOLS)
         require_choice("window", self.window, WINDOWS)
-        require(self.folds >= 2, f"folds must be at least 2, was {self.folds}")
+        require(
+            self.folds >= 2,
+            f"folds must be at least 2, was {self.folds}: give folds=2 or more, or train one split "
+            "with train.py and judge it with evaluate.py run=",
+        )
         require(
             3 <= self.groups <= MOST_GROUPS,
-            f"groups must lie between 3 and {MOST_GROUPS}, was {self.groups}",
+            f"groups must lie between 3 and {MOST_GROUPS}, was {self.groups}: give such a number, "
+            "6 is usual; every choice of test_groups among them is a training",
         )
         require(
             1 <= self.test_groups < self.groups,
             f"test_groups must be at least 1 and fewer than groups={self.groups}, was "
-            f"{self.test_groups}",
+            f"{self.test_groups}: give such a number, 2 is usual, or more groups",
         )
-        require_between("train_share", self.train_share, 0.0, 1.0)
-        require_between("validation_share", self.validation_share, 0.0, 1.0)
-        require_between("embargo", self.embargo, 0.0, 0.5, closed="low")
+        folds = comb(self.groups, self.test_groups)
+        require(
+            folds <= MOST_FOLDS or self.protocol != CPCV,
+            f"groups={self.groups} test_groups={self.test_groups} are {folds:,} trainings and at "
+            f"most {MOST_FOLDS:,} are planned: give fewer groups or test_groups",
+        )
+        for key, most, edge, what in SHARES:
+            value, usual = getattr(self, key), getattr(ProtocolConfig, key)
+            require(
+                (value > 0.0 or (edge == "[" and value == 0.0)) and value < most,
+                f"{key} must lie in {edge}0, {most:g}), was {value:g}: it is a share of {what}; "
+                f"give such a share, {usual:g} is usual",
+            )
 
     def reads(self, key: str) -> bool:
         """Tell whether the protocol reads a key."""

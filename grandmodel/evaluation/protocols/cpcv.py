@@ -30,7 +30,8 @@ def plan_cpcv(clock: Clock, gaps: Gaps, config: ProtocolConfig) -> Plan:
         UserError: there are fewer sessions than groups.
     """
     edges = clock.edges()
-    cuts = edges[even_edges(0, len(edges) - 1, config.groups, f"groups={config.groups}")]
+    what, remedy = f"groups={config.groups}", "more bars or fewer groups"
+    cuts = edges[even_edges(0, len(edges) - 1, config.groups, what, remedy)]
     blocks = [Stretch(first, last) for first, last in pairwise(cuts.tolist())]
     chosen = list(combinations(range(config.groups), config.test_groups))
     folds = []

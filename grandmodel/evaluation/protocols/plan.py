@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grandmodel.core.checks import require
+from grandmodel.evaluation.protocols.config import CPCV, WALK_FORWARD
 
 LEAST_BARS = 2  # of a stretch that is judged
+LONGER = {  # what makes the stretches of a fold longer
+    WALK_FORWARD: "more bars, a larger train_share",
+    CPCV: "more bars, fewer groups or test_groups, a smaller embargo",
+}
 Result = TypeVar("Result")
 
 
@@ -102,16 +107,23 @@ def carry_out(
     return [[Piece(results[place.fold], place) for place in path] for path in plan.paths]
 
 
-def even_edges(begin: int, end: int, parts: int, what: str) -> NDArray[np.int64]:
+def even_edges(begin: int, end: int, parts: int, what: str, remedy: str) -> NDArray[np.int64]:
     """Cut sessions [begin, end) into ``parts`` that differ by one session at most, [part + 1].
+
+    Args:
+        begin: first session.
+        end: session after the last.
+        parts: how many.
+        what: the setting that asks for so many.
+        remedy: settings that would leave enough sessions.
 
     Raises:
         UserError: a part would hold none.
     """
     require(
         end - begin >= parts,
-        f"{what} needs a session for each of {parts} test blocks and there are {end - begin}: "
-        "give more bars or fewer blocks",
+        f"{what} needs a session for each of {parts} test blocks and {end - begin} are left for "
+        f"them: give {remedy}",
     )
     return np.linspace(begin, end, parts + 1).round().astype(np.int64)
 
@@ -131,14 +143,14 @@ def require_room(plan: Plan, episode_bars: int) -> None:
         require(
             longest > episode_bars,
             f"fold {fold.name} of protocol={plan.protocol} has at most {longest} bars in a row to "
-            f"train on and one episode needs more than env.episode_bars={episode_bars}: give more "
-            "bars, fewer folds or groups, or shorter episodes",
+            f"train on and one episode needs more than env.episode_bars={episode_bars}: give "
+            f"{LONGER[plan.protocol]}, or a smaller env.episode_bars or env.max_hold_bars",
         )
         for part, words in ((fold.validation, "select"), (fold.test, "judge")):
             shortest = min((it.stop - it.start for it in part), default=0)
             require(
                 shortest >= LEAST_BARS,
                 f"fold {fold.name} of protocol={plan.protocol} has {shortest} bars in a row to "
-                f"{words} on and at least {LEAST_BARS} are needed: give more bars, fewer folds or "
-                "groups, or another validation_share",
+                f"{words} on and at least {LEAST_BARS} are needed: give "
+                f"{LONGER[plan.protocol]}, another validation_share or a smaller env.max_hold_bars",
             )

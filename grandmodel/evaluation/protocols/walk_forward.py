@@ -28,7 +28,8 @@ def plan_walk_forward(clock: Clock, gaps: Gaps, config: ProtocolConfig) -> Plan:
         f"first test block and at least {LEAST_SESSIONS} are needed: give more bars or a larger "
         "train_share",
     )
-    blocks = even_edges(begin, sessions, config.folds, f"folds={config.folds}")
+    remedy = "more bars, fewer folds or a smaller train_share"
+    blocks = even_edges(begin, sessions, config.folds, f"folds={config.folds}", remedy)
     folds = []
     for number, (first, last) in enumerate(pairwise(blocks.tolist()), start=1):
         origin = first - begin if config.window == "rolling" else 0

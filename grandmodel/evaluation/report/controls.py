@@ -14,6 +14,7 @@ from grandmodel.evaluation.report.words import kept_text
 Record = Mapping[str, Any]  # `controls` of metrics.json
 BINS = 24
 HEIGHT = 240
+DECADE, FEW = 10.0, 8  # values that far apart stand on a logarithmic axis; so few have own ticks
 KEPT_NOTE = (
     "Clause 5 of the verdict asks that one decision of delay keeps half of the net Sharpe ratio; "
     "kept is counted on the sessions of all paths together. none: a loss is left; undefined: the "
@@ -227,8 +228,8 @@ def plateau_section(found: Sequence[Record]) -> Section:
     ]
     pictures = [Picture(_falling(row), _points(row), row["key"]) for row in found]
     note = (
-        "Runs that differ from the best in one setting alone, seeds averaged. A peak whose "
-        "neighbours keep little was found by luck."
+        "Runs that differ from the best in one setting alone, seeds averaged; the best has the "
+        "large mark. A peak whose neighbours keep little was found by luck."
     )
     return Section("Around the best of the sweep", (Table(rows), *pictures), note)
 
@@ -237,7 +238,7 @@ def _points(row: Record) -> list[Row]:
     """What was measured at each value of a setting, the best one marked."""
     return [
         {
-            row["key"]: f"{point['value']:g}",
+            "value": f"{point['value']:g}",
             "Sharpe": Cell(
                 _number(point["metric"]), mark=BEST if point["value"] == row["best"] else ""
             ),
@@ -250,6 +251,12 @@ def _points(row: Record) -> list[Row]:
 def _falling(row: Record) -> go.Figure:
     values = np.array([point["value"] for point in row["points"]], dtype=np.float64)
     metric = np.array([point["metric"] for point in row["points"]], dtype=np.float64)
+    sizes = np.where(values == row["best"], 14, 7)
     curve = line(values, metric, row["key"], OWN, width=2.0).update(mode="lines+markers")
-    figure = go.Figure(curve.update(showlegend=False))
-    return styled(figure, height=HEIGHT, y_title="net Sharpe ratio", x_title=row["key"])
+    figure = go.Figure(curve.update(showlegend=False, marker={"size": sizes}))
+    styled(figure, height=HEIGHT, y_title="net Sharpe ratio", x_title=row["key"])
+    figure.update_yaxes(rangemode="tozero", zeroline=True, zerolinecolor=INK)  # shares are seen
+    wide = values.min() > 0.0 and values.max() / values.min() >= DECADE
+    ticks = {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+    figure.update_xaxes(type="log" if wide else "linear", **(ticks if len(values) <= FEW else {}))
+    return figure

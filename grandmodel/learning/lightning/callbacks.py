@@ -170,7 +170,7 @@ class CheckpointWriter(Callback):
 
 
 class Interruption(Callback):
-    """Turns Ctrl-C into a stop after the present update, with a checkpoint written.
+    """Turns Ctrl-C or SIGTERM into a stop after the present update, with a checkpoint written.
 
     A second Ctrl-C stops at once; the last checkpoint is then the one to resume from.
     """
@@ -185,8 +185,10 @@ class Interruption(Callback):
         del pl_module
 
         def stop(number: int, frame: FrameType | None) -> None:
-            del number, frame
+            del frame
             if self.interrupted:
+                if number == signal.SIGTERM:  # may come from several sides at once
+                    return
                 raise StoppedAtOnceError
             self.interrupted = True
             trainer.should_stop = True
@@ -194,6 +196,11 @@ class Interruption(Callback):
                 self.notify("stopping after this update; press Ctrl-C again to stop at once")
 
         self._before = signal.signal(signal.SIGINT, stop)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen for SIGTERM: Lightning took it after the start, and gives it back at the end."""
+        del trainer, pl_module
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Give Ctrl-C back."""

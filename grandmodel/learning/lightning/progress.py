@@ -107,6 +107,11 @@ class StepsTold(Callback):
     def __init__(self, state: TrainingState, tell: Callable[[int, int], None]) -> None:
         self.state, self.tell = state, tell
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell where training begins, or goes on."""
+        del trainer, pl_module
+        self.tell(self.state.module.env_steps, self.state.module.total_steps)
+
     def on_train_batch_end(
         self,
         trainer: Trainer,

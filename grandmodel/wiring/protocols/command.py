@@ -1,8 +1,8 @@
 """What `evaluate.py protocol=` was asked for."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,15 @@ from grandmodel.evaluation.protocols.config import ProtocolConfig
 from grandmodel.wiring.command_line import check_words, given_words, word_of
 from grandmodel.wiring.compose import compose
 from grandmodel.wiring.controls import SWEEP_OPTIONS, sweep_of
-from grandmodel.wiring.run_folder import fresh_name
+from grandmodel.wiring.run_folder import RunFolder, fresh_name
 
 FOLDER_KEY = "hydra.run.dir"
 NO_OPTIONS = "a protocol composes one training and repeats it per fold"
 PLANNED = ("data.split", "judge", "data.stress")  # the protocol itself decides on these
+NOT_HERE = {
+    "split": "which judges the tests of its folds",
+    "trust": "which reads no run's configuration",
+}
 FREE = (
     "logger",
     "callbacks.progress",
@@ -41,7 +45,8 @@ class ProtocolOptions(ProtocolConfig):
         super().__post_init__()
         require(
             self.workers is None or self.workers >= 1,
-            f"workers must be at least 1, was {self.workers}",
+            f"workers must be at least 1, was {self.workers}: give how many folds are trained at a "
+            "time, or leave it out for as many as the cores carry",
         )
 
 
@@ -57,7 +62,32 @@ class ProtocolCommand:
     words: tuple[str, ...]  # settings of that training, as they were typed
     path: Path
     typed: tuple[str, ...]  # the protocol's own settings, as they were typed
-    sweep: Sweep  # costs and delays that the judgement tries
+    tried: Mapping[str, Any]  # costs and delays that the judgement is to try, as given now
+    stored: Mapping[str, Any] = field(default_factory=dict)  # and before, in the same folder
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The costs and delays that were ever given: those of now, else those of before."""
+        return {**self.stored, **self.tried}
+
+    @property
+    def sweep(self) -> Sweep:
+        """The costs and delays that the judgement tries."""
+        return sweep_of(SWEEP_OPTIONS | self.asked)
+
+    @property
+    def sweep_words(self) -> list[str]:
+        """Costs and delays as they would be typed."""
+        return [f"{key}={str(value).replace(' ', '')}" for key, value in self.asked.items()]
+
+    @property
+    def differs(self) -> bool:
+        """Whether other costs or delays are asked for than before."""
+        return self.sweep != sweep_of(SWEEP_OPTIONS | dict(self.stored))
+
+    def beside(self, stored: Mapping[str, Any]) -> "ProtocolCommand":
+        """Return the command in a folder where costs and delays were given before."""
+        return replace(self, stored=stored)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -71,9 +101,16 @@ class ProtocolCommand:
     @property
     def again(self) -> str:
         """The command line that goes on with it."""
-        return shlex.join(
-            ["python", "evaluate.py", *self.typed, *self.words, f"{FOLDER_KEY}={self.path}"]
-        )
+        return _line([*self.typed, *self.sweep_words, *self.words], self.path)
+
+
+def command_again(folder: Path) -> str:
+    """Return the command line that goes on with the protocol in a folder."""
+    return _line(RunFolder(folder).read_overrides(), folder)
+
+
+def _line(words: Sequence[str], folder: Path) -> str:
+    return shlex.join(["python", "evaluate.py", *words, f"{FOLDER_KEY}={folder}"])
 
 
 def protocol_command(arguments: Sequence[str]) -> ProtocolCommand:
@@ -91,9 +128,12 @@ def protocol_command(arguments: Sequence[str]) -> ProtocolCommand:
             f"{key}= cannot be given with protocol=, which trains teams of its own: leave one of "
             "the two out",
         )
+    for key, why in NOT_HERE.items():
+        require(key not in given, f"{key}= cannot be given with protocol=, {why}: leave it out")
     own = {key: given.pop(key) for key in OPTIONS if key in given}
     tried = {key: given.pop(key) for key in SWEEP_OPTIONS if key in given}
-    sweep = sweep_of(SWEEP_OPTIONS | {key: item.value() for key, item in tried.items()})
+    values = {key: item.value() for key, item in tried.items()}
+    sweep_of(SWEEP_OPTIONS | values)
     for key in given:
         decided = next((it for it in PLANNED if key == it or key.startswith(f"{it}.")), None)
         require(
@@ -111,8 +151,8 @@ def protocol_command(arguments: Sequence[str]) -> ProtocolCommand:
     config = compose("train", words)
     parent = f"{config.paths.output}/evaluate"
     path = Path(str(folder.value())) if folder else Path(parent) / fresh_name(parent)
-    typed = tuple(word_of(item) for item in (*own.values(), *tried.values()))
-    return ProtocolCommand(plan, config, words, path, typed, sweep)
+    typed = tuple(word_of(item) for item in own.values())
+    return ProtocolCommand(plan, config, words, path, typed, values)
 
 
 def require_same_settings(command: ProtocolCommand) -> None:

@@ -27,7 +27,7 @@ from grandmodel.wiring.quality import show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_folder import RunFolder
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.start import read_start
+from grandmodel.wiring.start import Start, read_start
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
 from grandmodel.wiring.unseen import seen_by_start
 
@@ -40,6 +40,7 @@ class Prepared:
     config: TrainConfig
     stage: Stage  # the whole history; its test part is what the plan tests
     plan: Plan
+    start: Start | None  # what every fold begins with; None: freshly drawn weights
     seen: tuple[str, ...] = ()  # tested bars that the start weights were made from, told in full
 
     def stretches(self, fold: Fold) -> dict[str, list[str]]:
@@ -89,7 +90,8 @@ def prepare(command: ProtocolCommand, console: Console) -> Prepared:
         whole = replace(dataset, splits={"train": (), "validation": (), "test": spans})
         stage = stage_of(whole, config, read_columns(config), synergies=True)
     show_quality(dataset, console)
-    prepared = Prepared(command, config, stage, plan)
+    start = None if config.init_from is None else read_start(config.init_from)
+    prepared = Prepared(command, config, stage, plan, start)
     return replace(prepared, seen=_seen_by_start(prepared, whole))
 
 
@@ -135,10 +137,10 @@ def _seen_by_start(prepared: Prepared, dataset: Dataset) -> tuple[str, ...]:
         UserError: there are such bars and ``allow_overlap`` is false.
     """
     config = prepared.config
-    if config.init_from is None:
+    if config.init_from is None or prepared.start is None:
         return ()
     told: dict[str, None] = {}
-    used = [UsedSpan.from_record(it) for it in read_start(config.init_from).facts.get("used", [])]
+    used = [UsedSpan.from_record(it) for it in prepared.start.facts.get("used", [])]
     for fold in prepared.plan.folds:
         laid = lay_stretches(
             replace(dataset, splits={"test": (_around(dataset),)}), prepared.stretches(fold)

@@ -9,10 +9,10 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from grandmodel.core.checks import require
 from grandmodel.core.files import write_text
 from grandmodel.evaluation.protocols.plan import Fold, Piece, carry_out
 from grandmodel.evaluation.report.tables import terminal_table
+from grandmodel.wiring.controls import SWEEP_OPTIONS
 from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.protocols.command import (
@@ -23,6 +23,7 @@ from grandmodel.wiring.protocols.command import (
     stored_config,
 )
 from grandmodel.wiring.protocols.crew import Crew, workers_and_threads
+from grandmodel.wiring.protocols.origin import origin_of, require_same_origin
 from grandmodel.wiring.protocols.pieces import PieceJudging, Trained, trained_fold
 from grandmodel.wiring.protocols.pooled import PooledJudging, SpreadJudging
 from grandmodel.wiring.protocols.prepare import Prepared, folder_of, prepare, told
@@ -40,26 +41,50 @@ def run_protocol(arguments: Sequence[str], console: Console) -> Path:
     """
     command = protocol_command(arguments)
     if is_protocol(command.path):
-        require_same_settings(command)
-        folder = RunFolder(command.path)
-        if (command.path / "metrics.json").is_file():
-            _show_finished(command, console)
-            return command.path
-        with folder.held():
-            _carry_on(prepare(command, console), folder, console)
+        _go_on(command, console)
         return command.path
     with fresh_folder(command.path) as folder:
         prepared = prepare(command, console)
-        folder.write_run_json(
-            seed=prepared.config.seed, protocol=command.record, **prepared.stage.facts()
-        )
+        facts = {"protocol": command.record, "sweep": command.asked, **origin_of(prepared)}
+        folder.write_run_json(seed=prepared.config.seed, **facts)
         save_quality(prepared.stage.dataset, folder.path)
-        words = [*command.typed, *command.words]
-        write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in words))
-        whole = OmegaConf.create(stored_config(command))
-        write_text(folder.path / "config.yaml", OmegaConf.to_yaml(whole))
+        words = [*command.typed, *command.sweep_words, *command.words]
+        folder.write_start(OmegaConf.create(stored_config(command)), words)
         _carry_on(prepared, folder, console)
     return command.path
+
+
+def _go_on(command: ProtocolCommand, console: Console) -> None:
+    """Train and judge what is missing of a protocol; a finished one is shown, or judged again."""
+    require_same_settings(command)
+    folder = RunFolder(command.path)
+    before = command.beside(folder.read_run_json().get("sweep", {}))
+    with folder.held():
+        prepared = prepare(before, console)
+        require_same_origin(prepared, folder)
+        finished = (folder.path / "metrics.json").is_file()
+        if finished and not before.differs:
+            _show_finished(command, console)
+            return
+        if finished:
+            asked = " ".join(before.sweep_words)
+            console.print(f"{folder.path} is finished; judging it again, {asked}", markup=False)
+        else:
+            _keep_sweep(before, folder)
+        _carry_on(prepared, folder, console)
+        _keep_sweep(before, folder)
+
+
+def _keep_sweep(command: ProtocolCommand, folder: RunFolder) -> None:
+    """Write which costs and delays are judged; what an interruption leaves has the old ones."""
+    folder.write_run_json(sweep=command.asked)
+    write_text(folder.path / "overrides.txt", "".join(f"{it}\n" for it in _words(command, folder)))
+
+
+def _words(command: ProtocolCommand, folder: RunFolder) -> list[str]:
+    """Return the settings that it was begun with, and the costs and delays of now."""
+    kept = [it for it in folder.read_overrides() if it.split("=")[0] not in SWEEP_OPTIONS]
+    return [*kept, *command.sweep_words]
 
 
 def _show_finished(command: ProtocolCommand, console: Console) -> None:
@@ -71,22 +96,17 @@ def _show_finished(command: ProtocolCommand, console: Console) -> None:
 
 def _carry_on(prepared: Prepared, folder: RunFolder, console: Console) -> None:
     """Train what is not yet trained, then judge and write."""
-    stored = folder.read_run_json().get("inputs_fingerprint")
-    require(
-        stored == prepared.stage.dataset.inputs_fingerprint,
-        f"the bars of {folder.path} are not those that it was begun with (their fingerprint "
-        "differs); restore the file, or begin anew in another hydra.run.dir",
-    )
     try:
         paths = carry_out(prepared.plan, lambda folds: _train(prepared, folds, console))
         console.print("judging what all folds tested, beside baselines", highlight=False)
         judging = _judging(prepared, paths)
-        judging.write(folder.path, prepared.command.config, folder.read_overrides())
+        words = _words(prepared.command, folder)
+        judging.write(folder.path, prepared.command.config, words)
     except (KeyboardInterrupt, InterruptedRunError) as interruption:
         done = sum(job.finished for job in _jobs(prepared, prepared.plan.folds, None))
         raise InterruptedRunError(
-            f"interrupted with {done} of {len(prepared.plan.folds)} folds trained; continue with: "
-            f"{prepared.command.again}"
+            f"interrupted with {done} of {len(prepared.plan.folds)} folds trained",
+            prepared.command.again,
         ) from interruption
     judging.show(console)
 
@@ -126,7 +146,9 @@ def _job(prepared: Prepared, fold: Fold, threads: int | None) -> Job:
     assert isinstance(plain, dict)  # noqa: S101 - narrows the type of a mapping
     said = (f"{'++' * isinstance(value, dict)}{key}={_word(value)}" for key, value in own.items())
     words = [*prepared.command.words, *said]
-    return Job(fold.name, folder_of(prepared, fold), {str(k): v for k, v in plain.items()}, words)
+    settings = {str(k): v for k, v in plain.items()}
+    again = prepared.command.again
+    return Job(fold.name, folder_of(prepared, fold), settings, words, again)
 
 
 def _word(value: Any) -> str:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -27,12 +28,16 @@ from grandmodel.wiring.exit import (
     INTERRUPTED_STATUS,
     InterruptedRunError,
     one_sentence,
+    terminated,
 )
 from grandmodel.wiring.kept_console import KeptConsole
 from grandmodel.wiring.learned.policies import Watch
+from grandmodel.wiring.protocols.display import Steps
 from grandmodel.wiring.run_config import closed, resumed
-from grandmodel.wiring.run_folder import RunFolder, fresh_folder
+from grandmodel.wiring.run_folder import LOG_NAME, RunFolder, fresh_folder
 from grandmodel.wiring.train import run_training
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,12 @@ class Job:
     path: Path
     config: dict[str, Any]  # of the training, resolved
     overrides: list[str]
+    again: str  # the command line of the protocol that goes on with it
 
     @property
     def finished(self) -> bool:
         """Whether the fold is trained and judged on its selection bars."""
         return (self.path / "metrics.json").is_file()
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How far a fold is."""
-
-    name: str
-    taken: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -72,14 +69,16 @@ def train_fold(job: Job, said: "Queue[Steps | Refusal]") -> None:
     os.setpgid(0, 0)  # Ctrl-C reaches the parent alone, which passes it on once
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    register()
 
     def watch(taken: int, total: int) -> None:
         said.put(Steps(job.name, taken, total))
 
     try:
-        with _quiet(job.path):
+        heed_signals()
+        register()
+        with _quiet(), logged(job):
             _train(job, watch)
+        _leave(said, 0)
     except (UserError, HydraException, OmegaConfBaseException) as error:
         said.put(Refusal(job.name, one_sentence(error)))
         _leave(said, BAD_INPUT_STATUS)
@@ -87,10 +86,30 @@ def train_fold(job: Job, said: "Queue[Steps | Refusal]") -> None:
         _leave(said, INTERRUPTED_STATUS)
 
 
-def _leave(said: "Queue[Steps | Refusal]", status: int) -> None:
+def heed_signals() -> None:
+    """Take SIGTERM as Ctrl-C, once: parent and system may both send it; hear what has waited."""
+    heard = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if not heard:
+            heard = True
+            terminated(number, frame)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in children of nohup and &
+    signal.signal(signal.SIGTERM, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _leave(said: "Queue[Steps | Refusal]", status: int) -> NoReturn:
+    """End the process once its last word is out: all files are written and closed by now.
+
+    Taking the interpreter apart would keep whoever waits for another ten seconds: compiled
+    kernels are many small objects.
+    """
     said.close()
     said.join_thread()
-    sys.exit(status)
+    os._exit(status)
 
 
 def _train(job: Job, watch: Watch) -> None:
@@ -114,19 +133,35 @@ def _clear(path: Path) -> None:
 
 
 @contextmanager
-def _quiet(path: Path) -> Iterator[None]:
-    """Send everything that would reach the terminal to nobody; a defect leaves its traceback."""
+def _quiet() -> Iterator[None]:
+    """Send everything that would reach the terminal to nobody."""
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
         logging.getLogger().addHandler(logging.NullHandler())
-        try:
-            yield
-        except Exception:
-            if path.is_dir():
-                with (path / "train.log").open("a") as log:
-                    traceback.print_exc(file=log)
-            raise
+        yield
+
+
+@contextmanager
+def logged(job: Job) -> Iterator[None]:
+    """Write into the log of a fold how it ended, where it did not end well."""
+    try:
+        yield
+    except BaseException as error:
+        if job.path.is_dir():
+            with (job.path / LOG_NAME).open("a", encoding="utf8") as log:
+                log.write(f"{_last_words(error, job.again)}\n")
+        raise
+
+
+def _last_words(error: BaseException, again: str) -> str:
+    """Return how a fold ended: a sentence, or the traceback of a defect."""
+    if isinstance(error, KeyboardInterrupt | InterruptedRunError):
+        what = error.what if isinstance(error, InterruptedRunError) else "interrupted"
+        return f"{what}; continue with: {again}"
+    if isinstance(error, UserError | HydraException | OmegaConfBaseException):
+        return one_sentence(error)
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def _stop_with_parent() -> None:
@@ -134,4 +169,4 @@ def _stop_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
