@@ -163,6 +163,7 @@ class _Mean:
             standing=standing,
             causal=all(it.metrics["causal"] for it in self.seeds),
             strain=self.strain,
+            paths=len(np.unique(self.path)),
         )
 
     def _ratio(self, net: NDArray[np.float64], block: int) -> Difference:

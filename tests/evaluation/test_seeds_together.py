@@ -94,7 +94,13 @@ def test_the_mean_is_steadier_than_its_seeds(ledger) -> None:
 def test_what_one_seed_cannot_tell_their_mean_cannot(ledger) -> None:
     few = told([judged(nets(0), 0, trips=200), judged(nets(1), 1, trips=40)], ledger, {0, 1})
     assert few["round_trips"] == 40
-    assert "clause 7: 40 round trips" in few["verdict_reason"]
+    assert "clause 7: 40 round trips, 100" in few["verdict_reason"]
+    halves = pd.Series(np.repeat([0, 1], SESSIONS // 2))
+    split = [
+        replace(it, sessions=it.sessions.assign(path=halves))
+        for it in (judged(nets(0), 0, trips=40), judged(nets(1), 1, trips=40))
+    ]
+    assert "40 round trips on all 2 paths" in told(split, ledger, {0, 1})["verdict_reason"]
     seeds = [judged(nets(0), 0), judged(nets(1), 1)]
     chosen = replace(seeds[1], metrics={**seeds[1].metrics, "chosen_here": True})
     assert "was chosen on this split" in told([seeds[0], chosen], ledger, {0, 1})["verdict_reason"]
