@@ -4,7 +4,7 @@ Source: ``docs/definitions.md``, Seeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,12 +91,14 @@ def judge_together(
         draws=draws,
         seed=seed,
     )
-    evidence = mean.evidence(sharpe, differences, standing)
+    left_out = seeds_left_out(trial, ledger, {it.trial.seed for it in seeds})
+    evidence = replace(mean.evidence(sharpe, differences, standing), left_out=left_out)
     verdict = judge_evidence(evidence)
     return {
         "verdict": verdict.verdict,
         "verdict_reason": verdict.reason,
         **_told("sharpe", sharpe),
+        "left_out": list(left_out),
         "block_sessions": block,
         "round_trips": evidence.trips,
         "random_p": evidence.random_p,
@@ -107,6 +109,16 @@ def judge_together(
         },
         **standing_record(standing, mean.per_year),
     }
+
+
+def seeds_left_out(trial: Trial, ledger: LedgerLines, given: set[int]) -> tuple[int, ...]:
+    """Return the seeds that the ledger knows of a trial's configuration there, without those given.
+
+    Who leaves out the seeds that did badly has chosen on the bars that are judged.
+    """
+    same = (trial.config, trial.data, trial.split)
+    lines = [it for it in ledger.lines if (it["config"], it["data"], it["split"]) == same]
+    return tuple(sorted({int(it["seed"]) for it in lines} - given))
 
 
 def _told(key: str, found: Difference) -> dict[str, float | None]:

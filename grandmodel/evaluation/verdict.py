@@ -45,6 +45,7 @@ class Evidence:
     causal: bool = True  # nothing was trained on bars after those that were judged
     strain: Strain | None = None  # with late orders and at twice the costs; None likewise
     paths: int = 1  # whose sessions and round trips are counted together
+    left_out: tuple[int, ...] = ()  # seeds that were judged on these bars and do not count here
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,12 @@ def _cannot_tell(evidence: Evidence) -> list[str]:
         )
     if evidence.chosen_here:
         reasons.append("the checkpoint or its gate was chosen on this split")
+    if evidence.left_out:
+        numbers = ", ".join(map(str, evidence.left_out))
+        reasons.append(
+            f"other seeds of the configuration were judged on these bars and are left out "
+            f"({numbers}): which seeds count was chosen here"
+        )
     detectable = minimum_detectable_sharpe(evidence.years)
     if detectable > DETECTABLE_SHARPE:
         reasons.append(

@@ -81,6 +81,19 @@ def test_seeds_that_are_averaged_count_as_one_trial(ledger) -> None:
     assert told(seeds, ledger, {0, 1, 7})["trials"] == 1
 
 
+def test_who_leaves_a_judged_seed_out_has_chosen_here(ledger) -> None:
+    seeds = [judged(nets(0), 0), judged(nets(1), 1)]
+    found = told(seeds, ledger, {0, 1})
+    assert (found["verdict"], found["left_out"]) == ("cannot tell", [7])
+    assert "left out (7): which seeds count was chosen here" in found["verdict_reason"]
+    whole = told([*seeds, judged(nets(7), 7)], ledger, {0, 1, 7})
+    assert whole["left_out"] == []
+    assert "left out" not in whole["verdict_reason"]
+    elsewhere = Trial("c", "bars", "validation", 9)
+    ledger.append("train", elsewhere, nets(9), close_time_ns=CLOSES, run="r")
+    assert told(seeds, ledger, {0, 1})["left_out"] == [7]
+
+
 def test_the_mean_is_steadier_than_its_seeds(ledger) -> None:
     found = told([judged(nets(0), 0), judged(nets(1), 1)], ledger, {0, 1})
     mean = (nets(0) + nets(1)) / 2
