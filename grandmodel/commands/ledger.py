@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from grandmodel.core.checks import UserError, require
@@ -29,8 +30,13 @@ from grandmodel.wiring.schema import LedgerConfig
 SHOWN = ("line", "time", "kind", "split", "agent", "instrument", "data", "config", "seed")
 SHOWN = (*SHOWN, "n", "sharpe", "verdict", "opens_test", "returns_kept")
 FILTERS = ("kind", "split", "agent", "seed", "config", "data")
-HASH_LETTERS = 8
+HASH_LETTERS, MINUTES = 8, 16  # of a hash, of a time in ISO form
+FREE_WIDTH = 10_000
 WIDTH = 160  # where the output is no terminal
+LEFT_OUT_FIRST = (  # where a terminal is narrower
+    "returns_kept", "n", "config", "seeds", "configs", "lines", "opens_test", "worst_sharpe",
+    "instrument", "agent", "trials", "kind", "time", "split",
+)  # fmt: skip
 
 
 def chosen(frame: pd.DataFrame, config: LedgerConfig) -> pd.DataFrame:
@@ -85,9 +91,29 @@ def as_table(title: str, frame: pd.DataFrame) -> Table:
     return table
 
 
+def show(console: Console, title: str, frame: pd.DataFrame) -> None:
+    """Print a frame with as many columns as fit the console, and name those that do not."""
+    free = console.options.update(max_width=FREE_WIDTH)
+    left = frame
+    for name in LEFT_OUT_FIRST:
+        if Measurement.get(console, free, as_table("", left)).maximum <= console.width:
+            break
+        left = left.drop(columns=name, errors="ignore")
+    console.print(as_table(title, left))
+    absent = [str(name).replace("_", " ") for name in frame.columns if name not in left.columns]
+    if absent:
+        console.print(
+            f"left out for want of width: {', '.join(absent)}; out=FILE.csv keeps every column of "
+            "the lines",
+            markup=False,
+        )
+
+
 def _cell(name: str, value: Any) -> str:
     if value is None or pd.isna(value):
         return UNKNOWN
+    if name == "time":
+        return str(value)[:MINUTES].replace("T", " ")
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, float) and not value.is_integer():
@@ -130,8 +156,8 @@ def main(arguments: Sequence[str]) -> None:
     found = ledger.read()
     frame = chosen(lines_frame(ledger, found), config)
     shown = frame.tail(config.last) if config.last else frame
-    console.print(as_table(f"{len(shown)} of {len(frame)} lines", shown.filter(items=list(SHOWN))))
-    console.print(as_table("by bars", summary_frame(frame, found)))
+    show(console, f"{len(shown)} of {len(frame)} lines", shown.filter(items=list(SHOWN)))
+    show(console, "by bars", summary_frame(frame, found))
     unlisted = ledger.unlisted()
     if unlisted:
         console.print(

@@ -8,6 +8,16 @@ HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
 
 
+def iso_text(time_ns: int) -> str:
+    """Return a time as people write it: ISO 8601, UTC, to whole seconds where it is one.
+
+    Args:
+        time_ns: int64 nanoseconds UTC.
+    """
+    unit = "s" if time_ns % 1_000_000_000 == 0 else "ns"
+    return f"{np.datetime64(time_ns, 'ns').astype(f'datetime64[{unit}]')}Z"
+
+
 def close_time_ns(open_time_ns: NDArray[np.int64], minutes: int) -> NDArray[np.int64]:
     """Return the nominal close of each bar: int64 nanoseconds UTC, shape [bar]."""
     return open_time_ns + minutes * MINUTE_NS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grandmodel.core.checks import require
-from grandmodel.core.clock import MINUTE_NS
+from grandmodel.core.clock import MINUTE_NS, iso_text
 from grandmodel.features.config import FAST_MINUTES, SLOW_MINUTES, FeatureConfig
 from grandmodel.features.inputs import Bar
 from grandmodel.features.latched import LATCHED, VISIBLE_NS, in_sight
@@ -57,13 +57,14 @@ class TacticalStream:
         require(
             bar.minutes == FAST_MINUTES and bar.open_time_ns % FAST_NS == 0,
             f"five-minute decisions need bars of 5 minutes on whole five minutes, was one of "
-            f"{bar.minutes} at {bar.open_time_ns} ns",
+            f"{bar.minutes} that opens at {iso_text(bar.open_time_ns)}: give whole bars, named by "
+            "their open",
         )
         known = self._known_until_ns
         require(
             known is None or bar.open_time_ns >= known,
-            f"bars must come in order: one opens at {bar.open_time_ns} ns, the last closed at "
-            f"{known} ns",
+            f"bars must come in order: one opens at {iso_text(bar.open_time_ns)}, the last closed "
+            f"at {iso_text(known or 0)}: give every bar once, the oldest first",
         )
         self._known_until_ns = bar.open_time_ns + FAST_NS
         raw, scaled = self._matrix.with_raw(bar)

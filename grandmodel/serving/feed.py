@@ -71,13 +71,26 @@ class TacticalFeed:
         max_hold_bars: int = 78,
     ) -> None:
         self.instrument = instrument
-        self.holding, self._hold = Holding(), max_hold_bars
+        self._holding, self._hold = Holding(), max_hold_bars
         self._zone = ZoneInfo(instrument.timezone)
         self._stream = TacticalStream(config, instrument.tick or 0.0, volume_kind)
         self._window = [self._stream.columns.index(name) for name in MATRIX_5]
         self._matrix = np.zeros((TACTICAL_BARS, len(MATRIX_5)), np.float32)
         self._needed, self._taken = warmup_of(FAST_MINUTES), 0
         self._last: tuple[Bar, StreamRow] | None = None
+
+    @property
+    def holding(self) -> Holding:
+        """The account at the latest close, as its owner last told it; flat until then."""
+        return self._holding
+
+    @holding.setter
+    def holding(self, told: Holding) -> None:
+        require(
+            isinstance(told, Holding),
+            f"feed.holding must be a Holding, was {told!r}: give Holding() where nothing is held",
+        )
+        self._holding = told
 
     def follow(self, bars: Bars) -> None:
         """Take bars of the past, so that indicators are as they were in training.
@@ -146,7 +159,7 @@ class TacticalFeed:
         return Snapshot(
             matrix=self._matrix.copy(),
             context=row.scaled,
-            account=_account(self.holding, bar.close, row.raw["atr_14"], self._hold),
+            account=_account(self._holding, bar.close, row.raw["atr_14"], self._hold),
             close=bar.close,
             atr_14=row.raw["atr_14"],
             closed_at=_time(bar.open_time_ns) + timedelta(minutes=FAST_MINUTES),

@@ -1,5 +1,6 @@
 """The words of a command line, before Hydra reads them: key=value, each understood alone."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,11 +10,13 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from grandmodel.core.checks import UserError, require
+from grandmodel.wiring.compose import CONFIG_DIR
 
 TAKES_A_WORD = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name",
                 "-cd", "--config-dir", "--experimental-rerun")  # fmt: skip
 OPTIONS = (*TAKES_A_WORD, "-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run",
            "-m", "--multirun", "-i", "--info", "-sc", "--shell-completion")  # fmt: skip
+KEY = re.compile(r"(\+\+|\+|~)?\w[\w/@:$-]*(\.[\w/@:$-]+)*")
 UNQUOTED = "[{'\"$"  # a value that begins like this is a list, a mapping or quoted already
 
 
@@ -36,10 +39,11 @@ def check_words(arguments: Sequence[str], named_run: str | None = None) -> None:
                 value = following if following and "=" not in following else "VALUE"
                 right = f"{name}={value}"
             raise UserError(f"{word} is no option: write settings without dashes, {right}")
-        if word.startswith("~"):
-            continue
-        _refuse_without_value(word, named_run)
-        _refuse_misread(word)
+        if not word.startswith("~"):
+            _refuse_without_value(word, named_run)
+        _refuse_misnamed(word)
+        if not word.startswith("~"):
+            _refuse_misread(word)
 
 
 def given_words(arguments: Sequence[str], key: str, why: str) -> dict[str, Override]:
@@ -112,10 +116,34 @@ def _refuse_without_value(word: str, named_run: str | None) -> None:
     raise UserError(f"{word} has no value: write {word}=VALUE")
 
 
+def _refuse_misnamed(word: str) -> None:
+    key = word.partition("=")[0]
+    if not KEY.fullmatch(key):
+        right = "~KEY" if word.startswith("~") else "KEY=VALUE"
+        raise UserError(
+            f"{word} names no key, which is letters and digits with single points between: write "
+            f"{right}"
+        )
+
+
+def _refuse_number_for_file(item: Override, word: str) -> None:
+    """Refuse ``trainer=3``: such a key names one of the files of its folder."""
+    folder = CONFIG_DIR / item.key_or_group
+    if item.is_sweep_override() or not folder.is_dir():
+        return
+    names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
+    require(
+        not isinstance(item.value(), int | float),
+        f"{word} names no file of conf/{folder.name}: write {folder.name}= with one of {names}, or "
+        f"set one of its keys, {folder.name}.KEY=VALUE",
+    )
+
+
 def _refuse_misread(word: str) -> None:
     key, _, value = word.partition("=")
     try:
-        OverridesParser.create().parse_overrides([word])
+        (item,) = OverridesParser.create().parse_overrides([word])
+        _refuse_number_for_file(item, word)
     except HydraException as error:
         bare = value[:1] not in UNQUOTED
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')

@@ -224,7 +224,7 @@ def open_market(*overrides: str) -> OpenMarket:
         episode_bars=config.env.episode_bars,
         columns=read_columns(config),
     )
-    check_rules(config, stage.dataset.instrument)
+    check_rules(config, stage.dataset)
     return OpenMarket(raw, config, stage, *_team(config))
 
 

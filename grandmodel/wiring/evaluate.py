@@ -63,6 +63,13 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
         "data= cannot be given to evaluate.py, which judges the run's own bars; other bars are "
         "judged by backtest.py",
     )
+    stressed = [word for word in command.overrides if word.startswith("data.stress=")]
+    require(
+        not stressed,
+        f"{''.join(stressed)} cannot be given to evaluate.py, which judges the run's own bars: "
+        f"judge it under stress with python backtest.py run={command.source.path} "
+        f"{''.join(stressed)}",
+    )
     stage = build_stage(
         config,
         max_hold_bars=config.env.max_hold_bars,
@@ -143,7 +150,7 @@ def _judge(
 ) -> Judged:
     source = command.source
     facts = source.read_run_json()
-    check_rules(config, stage.dataset.instrument)
+    check_rules(config, stage.dataset)
     show_quality(stage.dataset, console)
     for note in occasion.notes:
         console.print(f"note: {note}", markup=False, style="yellow")

@@ -47,6 +47,19 @@ TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value
         "{1} must be of type {0}, was null; give such a value",
     ),
     (
+        r"Invalid type assigned: \w+ is not a subclass of \w+\. value: (.+?)\s+full_key: (\S+)",
+        "{1} has keys of its own and was {0}: give one of them, as {1}.KEY=VALUE (" + SEE_ALL + ")",
+    ),
+    (
+        r"merging override [^=\s]+=(\S+)\s.*Cannot assign \w+ to Dict\[.*?\]\s+full_key: (\S+)",
+        "{1} has keys of its own and was {0}: give one of them, as {1}.KEY=VALUE (" + SEE_ALL + ")",
+    ),
+    (
+        r"Value '(.+?)' of type '\w+' is incompatible with type hint '(?:Union|Optional)\[(.+?)\]'"
+        r"\s+full_key: (\S+)",
+        "{2} must be one of the types {1}, was {0}; give such a value",
+    ),
+    (
         r"Key '[^']+' not in '\w+'\s+full_key: (\S+)",
         "{0} is not a configuration key; correct or remove it (" + SEE_ALL + ")",
     ),

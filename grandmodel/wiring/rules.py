@@ -2,12 +2,13 @@
 
 from grandmodel.core.checks import require
 from grandmodel.decision.executor import SHARED_KINDS
+from grandmodel.market.dataset import Dataset
 from grandmodel.market.instruments import Instrument
 from grandmodel.wiring.schema import TrainConfig
 
 
-def check_rules(config: TrainConfig, instrument: Instrument) -> None:
-    """Run every cross-field rule.
+def check_rules(config: TrainConfig, dataset: Dataset) -> None:
+    """Run every cross-field rule, also those between settings and bars.
 
     Raises:
         UserError: two settings contradict each other.
@@ -16,7 +17,8 @@ def check_rules(config: TrainConfig, instrument: Instrument) -> None:
     check_reward_risk(config)
     check_reward_members(config)
     check_reward_scaling(config)
-    check_whole_contracts(config, instrument)
+    check_whole_contracts(config, dataset.instrument)
+    check_capital_buys_a_lot(config, dataset)
     check_contracts_have_prices(config)
 
 
@@ -82,6 +84,19 @@ def check_whole_contracts(config: TrainConfig, instrument: Instrument) -> None:
         config.env.size != "contracts" or (lots >= 1 and abs(lots - round(lots)) < 1e-6),
         f"env.contracts must be a multiple of the lot of {instrument.name} ({instrument.lot:g}), "
         f"was {config.env.contracts:g}",
+    )
+
+
+def check_capital_buys_a_lot(config: TrainConfig, dataset: Dataset) -> None:
+    """Refuse capital that is below one whole lot at every price: nothing could ever be held."""
+    instrument, env = dataset.instrument, config.env
+    lowest = min((float(path.bars.low.min()) for path in dataset.paths), default=0.0)
+    lot = instrument.lot * instrument.multiplier * lowest
+    require(
+        env.lots != "whole" or env.size != "notional" or env.capital >= lot,
+        f"env.capital={env.capital:,.0f} never buys one whole lot of {instrument.name}, which is "
+        f"worth {lot:,.0f} at the lowest price of the bars: raise env.capital, set env.lots=free "
+        "(parts of a lot), or choose a smaller instrument",
     )
 
 

@@ -21,6 +21,10 @@ JUDGED_AGAIN = (
 )  # fmt: skip
 FIXED = ("evaluation.gates",)  # the batch of rules that a stored gate belongs to
 ONE_RUN = "the run's configuration is in its config.yaml, and one run is read at a time"
+OTHER_WAYS = (  # of evaluate.py, the one command that has a split to choose
+    ", several runs: runs='outputs/sweep/NAME/*', or a protocol that trains them: "
+    "protocol=walk_forward (--help tells more)"
+)
 RESUMED = ("logger", "callbacks.progress", "callbacks.checkpoint_every_s")
 GROUPS_JUDGED_AGAIN = ("data", "instrument", "evaluation", "trainer")
 
@@ -47,7 +51,11 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
         UserError: there is no run, or a key may not be given beside ``run=``.
     """
     given = given_words(arguments, "run", ONE_RUN)
-    require("run" in given, "run= is missing; give the folder that train.py named: run=DIR")
+    others = OTHER_WAYS if "split" in options else ""
+    require(
+        "run" in given,
+        f"run= is missing; give the folder that train.py named: run=DIR{others}",
+    )
     source, stored = existing_run(str(given.pop("run").value()))
     options = {**options, "trust": False}
     chosen = {key: given.pop(key).value() for key in list(given) if key in options}

@@ -153,7 +153,7 @@ def _prepare(
             episode_bars=config.env.episode_bars,
             columns=read_columns(config),
         )
-    check_rules(config, stage.dataset.instrument)
+    check_rules(config, stage.dataset)
     show_quality(stage.dataset, console)
     stage = stage.to(device)
     team = build_system(config)

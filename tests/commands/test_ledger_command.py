@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from grandmodel.commands import ledger as command
 from grandmodel.evaluation.trials.ledger import Ledger, Trial
+from grandmodel.evaluation.trials.ledger_table import lines_frame, summary_frame
 from grandmodel.evaluation.trials.overlap import UsedSpan
 from grandmodel.wiring.exit import guarded
 
@@ -111,3 +113,22 @@ def test_bad_input_is_one_sentence(
 def test_help_is_help(capsys: pytest.CaptureFixture) -> None:
     command.main(["--help"])
     assert "out=FILE.csv" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 160])
+def test_tables_fit_the_terminal_and_name_what_they_leave_out(path: Path, width: int) -> None:
+    found = Ledger(path).read()
+    whole = lines_frame(Ledger(path), found)
+    tables = {"lines": whole.filter(items=list(command.SHOWN)), "sums": summary_frame(whole, found)}
+    for title, table in tables.items():
+        console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+        command.show(console, title, table)
+        lines = console.export_text().splitlines()
+        assert max(map(len, lines)) <= width
+        assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
+        told = " ".join(lines)
+        for name in ("dddddddd", *table.columns):
+            assert str(name).replace("_", " ") in told
+        assert ("left out for want of width" in told) == (width < 160 and title == "lines") or (
+            width < 120 and title == "sums"
+        )

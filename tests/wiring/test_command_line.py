@@ -25,6 +25,10 @@ BLANKS = """data.path=/tmp/my bars (1).csv"""
         (["data.path=/tmp/a=b.csv"], None, "write 'data.path=\"/tmp/a=b.csv\"'$"),
         (["agent.active=[mlmi"], None, r"agent.active=\[mlmi is not understood .*brackets"),
         (["seed=0,1", "-m", "data=csv"], None, "-m stands between settings: write it before"),
+        (["~a b"], None, "^~a b names no key, .*: write ~KEY$"),
+        (["=x"], None, "^=x names no key, .*: write KEY=VALUE$"),
+        (["data..path=3"], None, r"^data\.\.path=3 names no key"),
+        (["trainer=3"], None, r"^trainer=3 names no file of conf/trainer: .* one of cpu, gpu, "),
     ],
 )
 def test_what_is_no_setting_is_refused_with_the_right_form(words, key, right) -> None:

@@ -84,6 +84,11 @@ def test_an_unknown_key_in_an_experiment_file_is_refused(tmp_path: Path) -> None
         ("data.world=atlantis", ("data.", "world", "atlantis")),
         ("reward.terms.bonus=1", ("reward.terms.bonus",)),
         ("a=[1,", ("key=value",)),
+        ("data.split=2", ("data.split", "was 2", "data.split.KEY=VALUE")),
+        ("agent.members=3", ("agent.members", "was 3", "agent.members.KEY=VALUE")),
+        ("agent.members.mlmi=3", ("agent.members.mlmi", "was 3")),
+        ("data.split.train=2", ("data.split.train", "was 2")),
+        ("agent.gate=[1]", ("agent.gate must be one of the types float", "was [1]")),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(override: str, words: tuple[str, ...]) -> None:

@@ -216,6 +216,7 @@ def test_a_killed_and_resumed_run_ends_like_an_unbroken_one(run: Path, home: Pat
         (("agent.members.mlmi.inputs=[wizardry]",), ("wizardry", "docs/columns.md")),
         (("logger=wandb",), ("logger.mode=online", "WANDB_API_KEY")),
         (("env.episode_bars=100000",), ("env.episode_bars", "100000")),
+        (("data=3",), ("data=3", "synthetic", "data.KEY=VALUE")),
     ],
 )
 def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tuple) -> None:
@@ -230,7 +231,10 @@ def test_bad_input_of_train(run: Path, home: Path, arguments: tuple, words: tupl
 @pytest.mark.parametrize(
     ("script", "arguments", "words"),
     [
-        ("evaluate.py", (), ("run= is missing",)),
+        ("evaluate.py", (), ("run= is missing", "run=DIR", "runs=", "protocol=walk_forward")),
+        ("backtest.py", (), ("run= is missing",)),
+        ("evaluate.py", ("run={run}", "data.stress=gap_open"), ("backtest.py run=", "=gap_open")),
+        ("evaluate.py", ("run={run}", "trainer=3"), ("trainer=3", "trainer=", "cpu", "gpu")),
         ("evaluate.py", ("run=nowhere",), ("run=nowhere", "not a folder")),
         ("evaluate.py", ("run=outputs",), ("run=outputs", "config.yaml")),
         ("evaluate.py", ("run={run}", "split=train"), ("split", "train")),

@@ -1,5 +1,9 @@
 """Settings that contradict each other are refused, each with its remedy."""
 
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pytest
 
 from grandmodel.core.checks import UserError
@@ -9,6 +13,12 @@ from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.schema import TrainConfig
 
 FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
+
+
+def bars_of(instrument: Instrument, low: float = 100.0) -> Any:
+    """What the rules ask of a dataset: the instrument and its prices."""
+    bars = SimpleNamespace(low=np.array([2.0 * low, low]))
+    return SimpleNamespace(instrument=instrument, paths=(SimpleNamespace(bars=bars),))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +54,7 @@ FUTURE = Instrument(name="FUT", lot=1.0, fee_bps=1.0)
 )
 def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]) -> None:
     with pytest.raises(UserError) as caught:
-        check_rules(typed(compose("train", overrides), TrainConfig), FUTURE)
+        check_rules(typed(compose("train", overrides), TrainConfig), bars_of(FUTURE))
     for word in words:
         assert word in str(caught.value)
 
@@ -66,4 +76,25 @@ def test_contradictions_are_refused(overrides: list[str], words: tuple[str, ...]
     ],
 )
 def test_what_fits_passes(overrides: list[str]) -> None:
-    check_rules(typed(compose("train", overrides), TrainConfig), FUTURE)
+    check_rules(typed(compose("train", overrides), TrainConfig), bars_of(FUTURE))
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ([], True),
+        (["env.capital=249999"], True),
+        (["env.capital=250000"], False),
+        (["env.lots=free"], False),
+        (["env.size=contracts"], False),
+    ],
+)
+def test_capital_below_one_lot_is_refused(more: list[str], refused: bool) -> None:
+    overrides = ["env.lots=whole", "env.capital=100", *more]
+    config = typed(compose("train", overrides), TrainConfig)
+    large = bars_of(Instrument(name="BIG", lot=1.0, multiplier=50.0, fee_bps=1.0), low=5_000.0)
+    if not refused:
+        check_rules(config, large)
+        return
+    with pytest.raises(UserError, match=r"worth 250,000 at the lowest price.*env\.lots=free"):
+        check_rules(config, large)

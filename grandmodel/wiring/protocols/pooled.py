@@ -204,7 +204,8 @@ class SpreadJudging(PooledJudging):
             {"path": k, **{key: found.metrics[key] for key in keys}}
             for k, found in enumerate(self.by_path)
         ]
-        return tidy(record | {"paths": len(self.by_path), "folds": folds, "by_path": by_path})
+        told = {"paths": len(self.by_path), "round_trips": len(self.measured.trips)}
+        return tidy(record | told | {"folds": folds, "by_path": by_path})
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> Trial:
         """Write the line of the path in the middle: one protocol is one trial."""

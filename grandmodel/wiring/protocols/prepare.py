@@ -81,7 +81,7 @@ def prepare(command: ProtocolCommand, console: Console) -> Prepared:
     team = build_system(config)
     with console.status("reading bars and making features"):
         dataset = _history(config)
-        check_rules(config, dataset.instrument)
+        check_rules(config, dataset)
         window = max(spec.window_bars for spec in team.specs)
         plan = _plan(command, config, dataset, window)
         require_room(plan, config.env.episode_bars)
