@@ -24,9 +24,11 @@ def test_folds_stand_with_their_bars() -> None:
 
 
 def test_paths_are_marked_as_what_they_are() -> None:
-    paths, folds = fold_sections({"folds": [FOLD], "by_path": [{"path": 0, **FIGURES}]})
+    row = {"path": 1, **FOLD}
+    paths, folds = fold_sections({"folds": [row], "by_path": [{"path": 1, **FIGURES}]})
     assert paths.note == SPREAD
     assert folds.title == "Folds"
+    assert folds.blocks[0].rows[0]["path"] == 1
 
 
 def test_a_comparison_tells_every_configuration_and_run() -> None:

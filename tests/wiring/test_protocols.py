@@ -24,7 +24,6 @@ from grandmodel.wiring.protocols.command import (
 )
 from grandmodel.wiring.protocols.crew import workers_and_threads
 from grandmodel.wiring.protocols.origin import origin_of, require_same_origin
-from grandmodel.wiring.protocols.pooled import mean_record
 from grandmodel.wiring.protocols.prepare import prepare
 from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.start import Start
@@ -184,11 +183,6 @@ def test_another_market_or_start_is_refused(bars: Path, tmp_path: Path) -> None:
 )
 def test_cores_are_divided_among_the_folds(asked: tuple, found: tuple[int, int]) -> None:
     assert workers_and_threads(*asked) == found
-
-
-def test_means_over_paths_keep_words_and_gaps() -> None:
-    records = [{"a": 1.0, "b": "x", "c": None, "d": {"e": 2}}, {"a": 3.0, "b": "y", "d": {"e": 4}}]
-    assert mean_record(records) == {"a": 2.0, "b": "x", "c": None, "d": {"e": 3.0}}
 
 
 def test_the_folder_of_a_protocol_is_no_run(tmp_path: Path) -> None:

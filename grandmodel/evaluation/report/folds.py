@@ -8,7 +8,8 @@ from grandmodel.evaluation.report.section import Row, Section, Table
 
 NOTE = (
     "Each fold is a team of its own, trained and chosen on the bars that it learned from; the "
-    "figures above are those of its tests one after another."
+    "figures above are those of its tests one after another. chosen at: its Sharpe ratio where "
+    "checkpoint and gate were chosen."
 )
 SPREAD = (
     "Later bars trained for earlier tests: these paths tell how results spread, not what could "
@@ -24,7 +25,8 @@ def fold_sections(metrics: Mapping[str, Any]) -> list[Section]:
         rows = [{"path": row["path"], **_figures(row)} for row in paths]
         found.append(Section("Paths", (Table(rows),), SPREAD))
     if folds:
-        found.append(Section("Folds", (Table([_fold(row) for row in folds]),), NOTE))
+        rows = [{**({"path": row["path"]} if paths else {}), **_fold(row)} for row in folds]
+        found.append(Section("Folds", (Table(rows),), NOTE))
     return found
 
 
@@ -36,7 +38,7 @@ def _fold(row: Mapping[str, Any]) -> Row:
         "learned from": row["learned_from"],
         "until": row["learned_to"],
         "gate": tables.shown(row["gate"], "number"),
-        "Sharpe where chosen": tables.shown(row["validation_sharpe"], "number"),
+        "chosen at": tables.shown(row["validation_sharpe"], "number"),
         **_figures(row),
     }
 

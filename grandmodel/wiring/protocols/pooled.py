@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.evaluation.accounts.track import Track
-from grandmodel.evaluation.controls.sweep import Cell
+from grandmodel.evaluation.controls.sweep import Cell, break_even_cost_scale
 from grandmodel.evaluation.judging.judgement import Judgement
 from grandmodel.evaluation.measures.kpi import kpi_rows
+from grandmodel.evaluation.measures.trader import trader
 from grandmodel.evaluation.outputs import tidy
+from grandmodel.evaluation.protocols.means import mean_record, mean_shift
 from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
 from grandmodel.evaluation.rivals import baselines
 from grandmodel.evaluation.statistics.intervals import Difference
@@ -38,6 +40,12 @@ from grandmodel.wiring.trial import trial_of
 
 OF_THE_LEDGER = (  # of metrics.json: known when the ledger's line is written
     "verdict", "verdict_reason", "test_openings", "trials", "deflated_sharpe", "pbo", "standing",
+)  # fmt: skip
+
+
+OF_ALL_PATHS = (  # of `trader`: no bounds, and means over the paths where they are sums
+    "by_year", "by_half_hour", "by_weekday", "by_side", "holding", "peak_margin", "worst_session",
+    "leverage_violations",
 )  # fmt: skip
 
 
@@ -159,7 +167,9 @@ def _by_fold(name: str, pieces: Sequence[PieceJudging]) -> dict[str, Any]:
 class SpreadJudging(PooledJudging):
     """Several paths over the same bars: figures are means over them, and so are their bounds.
 
-    Lists, such as tables of the report, are those of the path with the median Sharpe ratio.
+    Tables are means row by row; money by time and side, margins, the worst session and holding
+    times are told as those of any judgement of several paths. What is neither is that of the path
+    with the median Sharpe ratio.
 
     Args:
         prepared: the protocol.
@@ -190,9 +200,14 @@ class SpreadJudging(PooledJudging):
 
     def _metrics(self) -> dict[str, Any]:
         self.evidence = self.middle.evidence
-        others = [found.metrics for found in self.by_path if found is not self.middle]
-        record = mean_record([self.middle.metrics, *others])
+        record = mean_record([found.metrics for found in self._paths])
         record |= beaten(mean_differences(record), [rival.name for rival in self.learned])
+        record["trader"] = self._trader(record["trader"])
+        record["controls"] |= {
+            "label_shift": mean_shift([it.controls.record["label_shift"] for it in self._paths]),
+            "break_even_cost_scale": break_even_cost_scale(self.measured),
+        }
+        record["round_trips"] = len(self.measured.trips)
         record["kpis"] = kpi_rows(record, votes=bool(self.subject.team.roles))
         folds = [
             row | {"path": k}
@@ -206,6 +221,21 @@ class SpreadJudging(PooledJudging):
         ]
         told = {"paths": len(self.by_path), "round_trips": len(self.measured.trips)}
         return tidy(record | told | {"folds": folds, "by_path": by_path})
+
+    @property
+    def _paths(self) -> list[PooledJudging]:
+        """The paths, the one in the middle first."""
+        return [self.middle, *(found for found in self.by_path if found is not self.middle)]
+
+    def _trader(self, means: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `trader`: what has bounds as means over paths, the rest of all paths together."""
+        whole = trader(self._traded(), **self._draws)
+        told = {key: it for key, it in means.items() if not key.startswith("break_even_cost")}
+        gross = {key: it for key, it in means.items() if key.startswith("gross")}
+        if (means["gross"] or 0.0) <= 0.0:
+            gross = {"gross": None}
+        even = {key.replace("gross", "break_even_cost", 1): it for key, it in gross.items()}
+        return told | even | {key: whole[key] for key in OF_ALL_PATHS}
 
     def _append_to_ledger(self, folder: Path, config: DictConfig) -> Trial:
         """Write the line of the path in the middle: one protocol is one trial."""
@@ -223,20 +253,3 @@ def mean_differences(record: Mapping[str, Any]) -> dict[str, Difference]:
         name: Difference(*(nan if row.get(key) is None else row[key] for key in keys))
         for name, row in record["baselines"].items()
     }
-
-
-def mean_record(records: Sequence[Any]) -> Any:
-    """Return records of one form with every number replaced by its mean over those that have it.
-
-    What is not a number is that of the first record.
-    """
-    head = records[0]
-    if isinstance(head, Mapping):
-        return {
-            key: mean_record([it[key] for it in records if isinstance(it, Mapping) and key in it])
-            for key in head
-        }
-    if isinstance(head, str | bool | list):
-        return head
-    known = [it for it in records if isinstance(it, int | float)]
-    return float(np.mean(known)) if known else head
