@@ -29,7 +29,7 @@ def judged_facts(judging: "Judging") -> dict[str, Any]:
         "model_megabytes": sum(it.numel() * it.element_size() for it in team.parameters()) / 1e6,
         "weights": dict(zip(team.names, team.weights.tolist(), strict=True)),
         "beside": {name: measured.scalars for name, measured in judging.beside.items()},
-        **_counts(judging),
+        **counts(judging),
         **beside_market(judging.measured, judging.rivals.baselines["long_only"]),
         "votes": judging.votes.figures,
         "references": {
@@ -49,7 +49,7 @@ def judged_facts(judging: "Judging") -> dict[str, Any]:
     return facts
 
 
-def _counts(judging: "Judging") -> dict[str, dict[str, Any]]:
+def counts(judging: "Judging") -> dict[str, dict[str, Any]]:
     """Return the execution rules that stand side by side, and what settled their decisions."""
     rows = {"policy": judging.row, **judging.beside_rows}
     return {

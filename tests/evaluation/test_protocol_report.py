@@ -36,7 +36,8 @@ def test_a_comparison_tells_every_configuration_and_run() -> None:
            "seeds": [0, 1], "tasks": ["NQ"], "table": [[0.5], [1.5]], "notes": []}  # fmt: skip
     run = {"run": "a", "judgement": "b", "configuration": "seed only", "task": "NQ", "seed": 0,
            "verdict": "cannot tell", **FIGURES}  # fmt: skip
-    record = {"configurations": [row], "runs": [run], "pbo": 0.25, "pbo_reason": None, "as_one": []}
+    record = {"configurations": [row], "runs": [run], "pbo": 0.25, "pbo_reason": None,
+              "as_one": [], "settings": []}  # fmt: skip
     text = text_of(comparison_sections(record))
     assert "0.50 to 1.50" in text
     assert overfitting_text(record).startswith("probability of overfitting 0.25")
