@@ -44,9 +44,9 @@ OF_THE_LEDGER = (  # of metrics.json: known when the ledger's line is written
 )  # fmt: skip
 
 
-OF_ALL_PATHS = (  # of `trader`: ratios of sums, sums as means over the paths, counts
-    "gross", "cost", "net", "by_year", "by_half_hour", "by_weekday", "by_side", "holding",
-    "peak_margin", "worst_session", "leverage_violations",
+OF_ALL_PATHS = (  # of `trader`: sums as means over the paths, extremes and counts
+    "by_year", "by_half_hour", "by_weekday", "by_side", "holding", "peak_margin", "worst_session",
+    "leverage_violations",
 )  # fmt: skip
 
 
@@ -168,9 +168,9 @@ def _by_fold(name: str, pieces: Sequence[PieceJudging]) -> dict[str, Any]:
 class SpreadJudging(PooledJudging):
     """Several paths over the same bars: figures are means over them, and so are their bounds.
 
-    Tables are means row by row; what a trade is worth, money by time and side, margins, the worst
-    session, holding times and counts of decisions are told as those of any judgement of several
-    paths. What is neither is that of the path with the median Sharpe ratio.
+    Tables are means row by row; money by time and side, margins, the worst session, holding
+    times and counts of decisions are told as those of any judgement of several paths. What is
+    neither is that of the path with the median Sharpe ratio.
 
     Args:
         prepared: the protocol.
@@ -229,12 +229,12 @@ class SpreadJudging(PooledJudging):
         return [self.middle, *(found for found in self.by_path if found is not self.middle)]
 
     def _trader(self, means: Mapping[str, Any]) -> dict[str, Any]:
-        """Return `trader`: bounds as means over paths, the rest of all paths together."""
+        """Return `trader`: what has bounds as means over paths, the rest of all together."""
         whole = trader(self._traded(), **self._draws)
         told = {key: it for key, it in means.items() if not key.startswith("break_even_cost")}
         told |= {key: whole[key] for key in OF_ALL_PATHS}
-        gross = {key: it for key, it in told.items() if key.startswith("gross")}
-        if (told["gross"] or 0.0) <= 0.0:
+        gross = {key: it for key, it in means.items() if key.startswith("gross")}
+        if (means["gross"] or 0.0) <= 0.0:
             gross = {"gross": None}
         even = {key.replace("gross", "break_even_cost", 1): it for key, it in gross.items()}
         return told | even
