@@ -251,7 +251,7 @@ def test_a_reason_stays_on_one_line_and_breaks_no_table(data):
 def test_means_and_missing_intervals_are_told_beside_the_figures():
     many = report_data(600, paths=3, cuts=2)
     said = text(many, sections(many))
-    assert "| round trips, mean of paths " in said
+    assert said.count("Figures are means of 3 paths") == 2  # beside the verdict and the table
     assert "No intervals: " in said
     assert "at least 60 are needed on each. Figures are means of 3 paths" in said
     assert "studentised" not in said

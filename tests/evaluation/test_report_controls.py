@@ -50,6 +50,8 @@ def test_every_control_has_its_section():
     text = text_of(found)
     assert "gross profit is 3.46 times its costs" in text
     assert f"{MINUS}0.013" in text or f"{MINUS}0.012" in text
+    assert "shifts p cannot fall below 0.333" in text
+    assert "draws p cannot fall below 0.250" in text
     assert text.count("factor on costs") == 1  # no table stands for the figure and for itself
     assert "Nothing to report" not in text
     for words in ("needs finer bars", "40.0 %", "trend up", "0.250", "0.667", "1 000 000"):

@@ -261,6 +261,13 @@ def test_shares_of_one_are_shown_as_percent(judged):
     assert "average win, currency" in {row["figure"] for row in trips.rows}
 
 
+def test_a_reason_has_a_column_where_there_is_one():
+    metrics = {"kpis": [row for row in kpi.kpi_rows({}, votes=True) if row["key"]]}
+    assert "why" in kpi_tables.kpi_table_pair(metrics)[0].columns
+    metrics = {"kpis": [{**row, "why": ""} for row in metrics["kpis"]]}
+    assert "why" not in kpi_tables.kpi_table_pair(metrics)[0].columns
+
+
 def test_counts_and_extremes_need_no_interval():
     trader = {"leverage_violations": 0, "worst_session": {"net_return": -0.03}}
     rows = {row["figure"]: row for row in kpi.kpi_rows({"trader": trader}, votes=True)}

@@ -151,7 +151,8 @@ def _surrogates(record: Record) -> Section | None:
     note = (
         "The same team on bars whose returns have the same power spectrum in another order. If it "
         "earns as much there, it does not know what it seems to know. Real bars and draws are the "
-        "first sessions of the first path, so their ratio is not quite the one above."
+        "first sessions of the first path, so their ratio is not quite the one above; with so many "
+        f"draws p cannot fall below {1 / (found['draws'] + 1):.3f}."
     )
     return Section("Bars with random phases", (Picture(figure, ()), Table(rows)), note)
 
@@ -171,7 +172,10 @@ def _shifts(record: Record) -> Section | None:
         }
     ]
     figure = _among(drawn, found["unshifted_sharpe"], "where they were")
-    note = "The team's own positions, shifted by whole sessions against the prices."
+    note = (
+        "The team's own positions, shifted by whole sessions against the prices; with so many "
+        f"shifts p cannot fall below {1 / (len(drawn) + 1):.3f}."
+    )
     return Section("Positions at other times", (Picture(figure, ()), Table(rows)), note)
 
 

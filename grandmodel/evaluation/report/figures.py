@@ -74,7 +74,7 @@ def decision_figure(
     """
     decisions, price = decisions.iloc[-WINDOW_DECISIONS:], price[-WINDOW_DECISIONS:]
     bands = probability_bands(decisions, agents)
-    names = [*bands]
+    names, said = [*bands], _said_by_colour(bands)
     heights = [0.40] + [0.60 / len(names)] * len(names)
     figure = make_subplots(
         rows=1 + len(names),
@@ -91,14 +91,15 @@ def decision_figure(
     at = thin(len(decisions), 4)
     ticks = {"tickvals": at, "ticktext": [time.replace(" ", "<br>") for time in times.iloc[at]]}
     for row, name in enumerate(names, start=2):
-        for colour, (label, column) in zip(CLASS_COLOURS.values(), bands[name], strict=True):
+        parts = zip(CLASS_COLOURS.values(), said, bands[name], strict=True)
+        for colour, all_labels, (label, column) in parts:
             figure.add_trace(
                 go.Scatter(
                     x0=0,
                     y=_percent(decisions[column].to_numpy(np.float64)),
-                    name=label,
-                    legendgroup=label,
-                    showlegend=name == "ensemble",
+                    name=all_labels,
+                    legendgroup=all_labels,
+                    showlegend=row == 2,
                     stackgroup=name,
                     line={"width": 0, "color": colour},
                     fillcolor=colour,
@@ -116,7 +117,14 @@ def decision_figure(
         )
     figure.update_yaxes(title={"text": y_title, "font": {"size": 11}}, row=1, col=1)
     figure.update_xaxes(**ticks, tickangle=0)
-    return styled(figure, height=300 + 95 * len(names))
+    drawn = styled(figure, height=300 + 95 * len(names))
+    return drawn.update_layout(legend_traceorder="normal")
+
+
+def _said_by_colour(bands: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
+    """What each colour stands for in all bands: classes of agents differ where they vote."""
+    labels = [[label for label, _ in columns] for columns in bands.values()]
+    return [" / ".join(dict.fromkeys(of_colour)) for of_colour in zip(*labels, strict=True)]
 
 
 def probability_bands(

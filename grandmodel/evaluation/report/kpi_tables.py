@@ -49,7 +49,7 @@ def kpi_table_pair(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
         {
             "figure": row["figure"],
             "measured": _measured(row),
-            "target": row["target"],
+            "target": row["target"].replace("-", MINUS),
             "status": row["status"],
             "of": row["team"],
             "why": row["why"],
@@ -63,6 +63,8 @@ def kpi_table_pair(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
         for row in metrics["kpis"]
         if not row["key"]
     ]
+    if not any(row["why"] for row in measured):
+        measured = [{key: it for key, it in row.items() if key != "why"} for row in measured]
     return Table(measured), Table(rest, "Not told on bars")
 
 

@@ -11,6 +11,7 @@ from grandmodel.evaluation.report.contents import ReportData, sections
 from grandmodel.evaluation.report.html import html_of
 from grandmodel.evaluation.report.markdown import one_line, rows_text, text_of
 from grandmodel.evaluation.report.section import Cell, Row, Section
+from grandmodel.evaluation.report.words import paths_note, sentence
 from grandmodel.evaluation.verdict import CANNOT_TELL, NOT_SHOWN, SHOWN
 
 STYLE = """
@@ -79,11 +80,12 @@ def document(title: str, body: str) -> str:
 def text(data: ReportData, found: list[Section]) -> str:
     """Compose the same as text: verdict first, tables in place of figures."""
     facts = "\n".join(f"- {one_line(f'{key}: {value}')}" for key, value in data.facts.items())
+    means = f"{_means(data)}\n\n".lstrip()
     notes = "".join(f"**NOTE: {one_line(note)}**\n\n" for note in data.notes)
     return (
         f"# {one_line(data.title)}\n\n**{_verdict(data)}**: "
         f"{one_line(str(data.metrics.get('verdict_reason', '')))}\n\n{notes}{facts}\n\n"
-        f"{rows_text(_cards(data))}\n{text_of(found)}"
+        f"{rows_text(_cards(data))}\n{means}{text_of(found)}"
     )
 
 
@@ -94,10 +96,9 @@ def _verdict(data: ReportData) -> str:
 def _cards(data: ReportData) -> list[Row]:
     """The figures that stand beside the verdict."""
     kinds, metrics = {key: kind for key, _, kind in tables.ROWS}, data.metrics
-    each = ", mean of paths" if (metrics.get("paths") or 1) > 1 else ""
     return [
         {
-            "figure": f"{label}{each}",
+            "figure": label,
             "value": Cell(
                 tables.shown(metrics.get(key), kinds[key]),
                 tables.interval(metrics, key, kinds[key]),
@@ -122,5 +123,11 @@ def _head(data: ReportData) -> str:
         f'<h1>{escape(data.title)}</h1><p class="soft">{facts}</p>'
         f'<div class="verdict {VERDICT_CLASS[verdict]}"><b>{escape(verdict)}</b>'
         f"{escape(str(data.metrics.get('verdict_reason', '')))}</div>{notes}"
-        f'<div class="cards">{cards}</div>'
+        f'<div class="cards">{cards}</div><p class="soft">{escape(_means(data))}</p>'
     )
+
+
+def _means(data: ReportData) -> str:
+    """What the figures beside the verdict are, of several paths."""
+    told = paths_note(data.metrics)
+    return sentence(told) if told else ""

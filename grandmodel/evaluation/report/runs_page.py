@@ -58,7 +58,7 @@ def as_one_rows(record: Mapping[str, Any]) -> list[Row]:
             "trials": tables.shown(row.get("trials"), "count"),
             "reason": row["verdict_reason"],
         }
-        for row in record["as_one"]
+        for row in record.get("as_one") or []
     ]
 
 

@@ -49,9 +49,10 @@ def training_sentence(told: Mapping[str, float]) -> str:
     parts = []
     if "monitor/convergence" in told:
         state = "converged" if told["monitor/converged"] else "not converged"
-        spread = shown(told["monitor/convergence"], "percent")
+        spread = told["monitor/convergence"]
+        share = f"{shown(spread, 'percent')} of itself" if spread <= 1.0 else "more than itself"
         trend = _slope(told.get("monitor/trend/value_loss"))
-        parts.append(f"{state}: the mean reward of an update varies by {spread} of itself")
+        parts.append(f"{state}: the mean reward of an update varies by {share}")
         parts.append(f"value loss {trend} an update")
     else:
         parts.append("too few updates to tell convergence and trends")
