@@ -194,17 +194,22 @@ def test_the_folder_of_a_protocol_is_no_run(tmp_path: Path) -> None:
 
 def check_judged_again(home: Path, folder: Path, words: list[str], trained: int) -> None:
     """Other costs judge a finished protocol again: nothing is trained, no trial is added."""
-    for asked, costs in ((["costs=[0,3]"], {0.0, 1.0, 2.0, 3.0}), ([], {0.0, 1.0, 2.0, 3.0})):
-        done = call("evaluate.py", home, *words, *asked)
+    for asked, said in (
+        ("costs=[0,3]", "is finished; judging it again, costs=[0,3]"),
+        ("workers=1", "is finished: this is what it found"),
+        ("evaluation.report=true", "is finished; judging it again, for its report"),
+    ):
+        done = call("evaluate.py", home, *words, asked)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert ("judging it again, costs=[0,3]" in done.stdout) == bool(asked)
+        assert said in done.stdout
         rows = json.loads((folder / "metrics.json").read_text())["controls"]["costs"]
-        assert {row["cost_scale"] for row in rows} == costs
+        assert {row["cost_scale"] for row in rows} == {0.0, 1.0, 2.0, 3.0}
+    assert (folder / "report.html").is_file()
     assert (folder / "folds" / "1of2" / "metrics.json").stat().st_mtime_ns == trained
     assert "costs=[0,3]" in RunFolder(folder).read_overrides()
     lines = [json.loads(it) for it in (home / "outputs" / "ledger.jsonl").read_text().splitlines()]
     whole = [line["trial"] for line in lines if line["split"] == "walk_forward"]
-    assert len(whole) == 2
+    assert len(whole) == 3
     assert len(set(whole)) == 1
 
 

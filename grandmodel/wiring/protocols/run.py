@@ -63,16 +63,25 @@ def _go_on(command: ProtocolCommand, console: Console) -> None:
         prepared = prepare(before, console)
         require_same_origin(prepared, folder)
         finished = (folder.path / "metrics.json").is_file()
-        if finished and not before.differs:
+        why = _why_again(before, prepared, folder)
+        if finished and why is None:
             _show_finished(command, console)
             return
         if finished:
-            asked = " ".join(before.sweep_words)
-            console.print(f"{folder.path} is finished; judging it again, {asked}", markup=False)
+            console.print(f"{folder.path} is finished; judging it again, {why}", markup=False)
         else:
             _keep_sweep(before, folder)
         _carry_on(prepared, folder, console)
         _keep_sweep(before, folder)
+
+
+def _why_again(command: ProtocolCommand, prepared: Prepared, folder: RunFolder) -> str | None:
+    """Return what a finished protocol is asked for and does not have, None where there is all."""
+    if command.differs:
+        return " ".join(command.sweep_words)
+    if prepared.config.evaluation.report and not (folder.path / "report.html").is_file():
+        return "for its report"
+    return None
 
 
 def _keep_sweep(command: ProtocolCommand, folder: RunFolder) -> None:
