@@ -16,7 +16,7 @@ from grandmodel.evaluation.measures.metrics import measure
 from grandmodel.evaluation.outputs import metrics_record
 from grandmodel.evaluation.references.rules import describe_grid
 from grandmodel.evaluation.report.contents import ReportData, sections
-from grandmodel.evaluation.report.curves import equity_curve, thin
+from grandmodel.evaluation.report.curves import drawdown_rows, equity_curve, thin
 from grandmodel.evaluation.report.html import rows_html
 from grandmodel.evaluation.report.markdown import rows_text
 from grandmodel.evaluation.report.page import page, text, write_report
@@ -257,3 +257,10 @@ def test_means_and_missing_intervals_are_told_beside_the_figures():
     assert "studentised" not in said
     alone = report_data()
     assert "No intervals" not in text(alone, sections(alone))
+
+
+def test_falls_are_told_with_the_minus_of_all_figures(data):
+    own = equity_curve(data.own)
+    told = [str(row["policy"].text) for row in drawdown_rows(own, {"other": own})]
+    assert any(text.startswith("\N{MINUS SIGN}") for text in told)
+    assert not any(text.startswith("-") for text in told)

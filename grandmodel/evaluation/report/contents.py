@@ -40,8 +40,8 @@ SIDE_BY_SIDE_NOTE = (
     "each reason settled. Nothing was chosen by them here."
 )
 DRAWDOWN_NOTE = (
-    "How far the curves above lay below their highest value so far. The largest drawdown in the "
-    "tables is that of each path at every bar, so it is deeper."
+    "How far each path lay below its highest close of a session so far, mean of paths. The largest "
+    "drawdown in the tables is each path's own at any bar, so it is deeper."
 )
 TEXT_DECISIONS = 12  # of the window, in a report without pictures
 

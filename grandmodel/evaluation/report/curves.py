@@ -12,7 +12,7 @@ from grandmodel.core.clock import DAY_NS
 from grandmodel.core.random import numpy_stream
 from grandmodel.evaluation.accounts.sessions import SessionRows
 from grandmodel.evaluation.measures.metrics import Measured
-from grandmodel.evaluation.report.section import OWN, Cell, Row
+from grandmodel.evaluation.report.section import OWN, Cell, Row, shown
 from grandmodel.evaluation.statistics.intervals import block_sessions, block_starts
 
 MAX_POINTS = 2_000
@@ -103,9 +103,9 @@ def drawdown_rows(own: EquityCurve, others: Mapping[str, EquityCurve]) -> Sequen
     return [
         {
             _x_name(own): x_text(own.x[at]),
-            "policy": Cell(f"{100 * own.drawdown[at]:.1f} %", mark=OWN),
+            "policy": Cell(shown(float(own.drawdown[at]), "percent"), mark=OWN),
             **{
-                name: f"{100 * _near(curve.drawdown, at, own):.1f} %"
+                name: shown(_near(curve.drawdown, at, own), "percent")
                 for name, curve in others.items()
             },
         }
