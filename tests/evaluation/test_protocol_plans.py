@@ -188,5 +188,5 @@ def test_the_remedy_is_one_of_the_protocol_that_was_asked_for() -> None:
         plan_walk_forward(clock_of([10] * 10), GAPS, late)
     apart = Gaps(purge=90, embargo=0, memory=0)
     plan = plan_cpcv(clock_of([10] * 20), apart, ProtocolConfig(protocol="cpcv"))
-    with pytest.raises(UserError, match=r"fewer groups or test_groups, .*env\.max_hold_bars"):
+    with pytest.raises(UserError, match=r"fewer groups .* validation_share, .*env\.max_hold_bars"):
         require_room(plan, 5)

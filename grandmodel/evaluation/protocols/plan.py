@@ -144,7 +144,8 @@ def require_room(plan: Plan, episode_bars: int) -> None:
             longest > episode_bars,
             f"fold {fold.name} of protocol={plan.protocol} has at most {longest} bars in a row to "
             f"train on and one episode needs more than env.episode_bars={episode_bars}: give "
-            f"{LONGER[plan.protocol]}, or a smaller env.episode_bars or env.max_hold_bars",
+            f"{LONGER[plan.protocol]}, or a smaller validation_share, env.episode_bars or "
+            "env.max_hold_bars",
         )
         for part, words in ((fold.validation, "select"), (fold.test, "judge")):
             shortest = min((it.stop - it.start for it in part), default=0)
