@@ -16,14 +16,14 @@ from grandmodel.evaluation.controls.plateau import plateau_rows
 from grandmodel.evaluation.seeds_together import JudgedSeed, judge_together, why_apart
 from grandmodel.evaluation.statistics.seeds import interquartile_mean, seeds_interval
 from grandmodel.evaluation.statistics.selection import overfitting_probability
-from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Series, Together
+from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Series
 from grandmodel.evaluation.trials.ledger import Ledger, Trial
 from grandmodel.evaluation.trials.ledger_lines import LedgerLines
 
 NAME_LENGTH = 60
 JUDGE_AGAIN = (
-    "the ledger or the sessions.parquet of a judgement does not know it; evaluate.py run= judges "
-    "a run again"
+    "has no judgement with session returns and a line in the ledger; judge it with evaluate.py "
+    "run=, then give runs= again"
 )
 ONE_SEED = "one seed: no interval over seeds"
 OWN_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "verdict")
@@ -42,6 +42,7 @@ class RunResult:
     metrics: Mapping[str, Any]  # metrics.json of the judgement
     returns: Series | None  # closes and net returns of its sessions; None: no longer known
     trial: Trial | None = None  # as the ledger names it; None: it does not
+    trained: str | None = None  # hash of the settings that its training had; None: as the trial
     sessions: pd.DataFrame | None = None  # rows of sessions.parquet; None: there is none
 
     @property
@@ -67,41 +68,44 @@ def compare(
         configuration and task of several seeds; ``pbo`` with its reason where it is null;
         ``plateau`` of the settings that were varied alone; ``runs``.
     """
+    counted = {(it.configuration, it.task, it.seed): it for it in reversed(results)}
+    first = [it for it in results if counted[it.configuration, it.task, it.seed] is it]
     groups: dict[str, list[RunResult]] = {}
-    for result in results:
+    for result in first:
         groups.setdefault(result.configuration, []).append(result)
-    settings = [found[0].settings for found in groups.values()]
-    names = configuration_names(settings)
-    by_name = dict(zip(names, groups.values(), strict=True))
+    settings = {key: found[0].settings for key, found in groups.items()}
+    names = dict(zip(settings, configuration_names(list(settings.values())), strict=True))
     rows = [
-        {"name": name, **_told(found, draws=draws, seed=seed)} for name, found in by_name.items()
+        {"name": names[key], **_told(found, draws=draws, seed=seed)}
+        for key, found in groups.items()
     ]
     rows.sort(key=lambda row: -row["sharpe"])
-    best_first = {row["name"]: by_name[row["name"]] for row in rows}
+    best_first = {row["name"]: groups[row["configuration"]] for row in rows}
     overfitting, reason = _overfitting(list(groups.values()))
-    keys = differing(settings)
-    varied = [({key: it.settings.get(key) for key in keys}, it.score) for it in results]
+    keys = differing(list(settings.values()))
+    varied = [({key: it.settings.get(key) for key in keys}, it.score) for it in first]
     return {
         "configurations": rows,
         "settings": [
-            {"setting": key, **{n: it.get(key) for n, it in zip(names, settings, strict=True)}}
+            {"setting": key, **{names[of]: found.get(key) for of, found in settings.items()}}
             for key in keys
         ],
         "as_one": _as_one(best_first, ledger, draws, seed),
         "pbo": overfitting,
         "pbo_reason": reason,
         "plateau": plateau_rows(varied),
-        "runs": [
-            {
-                "run": it.run,
-                "judgement": it.judgement,
-                "configuration": names[list(groups).index(it.configuration)],
-                "task": it.task,
-                "seed": it.seed,
-                **{key: it.metrics.get(key) for key in OWN_FIGURES},
-            }
-            for it in results
-        ],
+        "runs": [_run(it, names[it.configuration]) for it in results],
+    }
+
+
+def _run(result: RunResult, name: str) -> dict[str, Any]:
+    return {
+        "run": result.run,
+        "judgement": result.judgement,
+        "configuration": name,
+        "task": result.task,
+        "seed": result.seed,
+        **{key: result.metrics.get(key) for key in OWN_FIGURES},
     }
 
 
@@ -173,46 +177,50 @@ def _as_one(
     groups: Mapping[str, Sequence[RunResult]], ledger: Ledger, draws: int, seed: int
 ) -> list[dict[str, Any]]:
     """Judge the seeds of each configuration on each task as one account; by name."""
-    cells: dict[tuple[str, str], dict[int, RunResult]] = {}
+    cells: dict[tuple[str, str], list[RunResult]] = {}
     for name, group in groups.items():
         for it in group:
-            cells.setdefault((name, it.task), {}).setdefault(it.seed, it)
-    several = {place: [*by_seed.values()] for place, by_seed in cells.items() if len(by_seed) > 1}
+            cells.setdefault((name, it.task), []).append(it)
+    several = {place: found for place, found in cells.items() if len(found) > 1}
+    reasons = {place: _why_apart(found) for place, found in several.items()}
     together: dict[str, set[int]] = {}
-    for found in several.values():
-        for it in found:
-            if it.trial is not None:
-                together.setdefault(it.trial.config, set()).add(it.seed)
-    lines = ledger.read() if several else LedgerLines()
-    return [
-        {
-            "configuration": name,
-            "task": task,
+    for place in (place for place, reason in reasons.items() if reason is None):
+        for it in _judged_seeds(several[place]):
+            together.setdefault(it.trial.config, set()).add(it.trial.seed)
+    lines = ledger.read() if together else LedgerLines()
+    settings: dict[str, int] = {"draws": draws, "seed": seed}
+    rows = []
+    for place, found in several.items():
+        row = {
+            "configuration": place[0],
+            "task": place[1],
             "seeds": sorted(it.seed for it in found),
-            **_judged_as_one(found, lines, ledger, together, draws, seed),
         }
-        for (name, task), found in several.items()
-    ]
+        if reasons[place] is None:
+            seeds = _judged_seeds(found)
+            row |= judge_together(seeds, lines, ledger.returns, together, **settings)
+        else:
+            row |= {"verdict": None, "verdict_reason": f"not judged as one: {reasons[place]}"}
+        rows.append(row)
+    return rows
 
 
-def _judged_as_one(
-    found: Sequence[RunResult],
-    lines: LedgerLines,
-    ledger: Ledger,
-    together: Together,
-    draws: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Return the verdict on several seeds, or why there is none."""
-    seeds = [
-        JudgedSeed(it.trial, it.metrics, it.sessions)
+def _judged_seeds(found: Sequence[RunResult]) -> list[JudgedSeed]:
+    return [
+        JudgedSeed(it.trial, it.trained or it.trial.config, it.metrics, it.sessions)
         for it in found
         if it.trial is not None and it.sessions is not None
     ]
-    reason = JUDGE_AGAIN if len(seeds) < len(found) else why_apart(seeds)
-    if reason is not None:
-        return {"verdict": None, "verdict_reason": f"not judged as one: {reason}"}
-    return judge_together(seeds, lines, ledger.returns, together, draws=draws, seed=seed)
+
+
+def _why_apart(found: Sequence[RunResult]) -> str | None:
+    """Return why the seeds of a configuration cannot be judged as one, None where they can."""
+    seeds = _judged_seeds(found)
+    if len(seeds) < len(found):
+        known = [it.seed for it in found if it.trial is not None and it.sessions is not None]
+        unknown = ", ".join(str(it.seed) for it in found if it.seed not in known)
+        return f"seed {unknown} {JUDGE_AGAIN}"
+    return why_apart(seeds)
 
 
 def _overfitting(groups: Sequence[Sequence[RunResult]]) -> tuple[float | None, str | None]:

@@ -4,7 +4,7 @@ Source: ``docs/definitions.md``, Seeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from grandmodel.evaluation.statistics.standing import (
     standing_record,
     trial_moments,
 )
-from grandmodel.evaluation.trials.ledger import Trial, moments
+from grandmodel.evaluation.trials.ledger import TRAINED, Trial, moments
 from grandmodel.evaluation.trials.ledger_lines import LedgerLines
 from grandmodel.evaluation.verdict import RIVALS, Evidence, best_share, judge_evidence
 
@@ -42,6 +42,7 @@ class JudgedSeed:
     """One seed as its judgement tells it."""
 
     trial: Trial
+    trained: str  # hash of the settings that its training had
     metrics: Mapping[str, Any]  # metrics.json
     sessions: pd.DataFrame  # rows of sessions.parquet
 
@@ -49,7 +50,10 @@ class JudgedSeed:
 def why_apart(seeds: Sequence[JudgedSeed]) -> str | None:
     """Return why seeds cannot be judged as one, None where they can."""
     if len({(it.trial.config, it.trial.data) for it in seeds}) > 1:
-        return "the seeds began with other weights or were judged with other settings or bars"
+        return (
+            "the seeds began with other weights or were judged with other settings or bars; judge "
+            "each with evaluate.py run= and the same settings"
+        )
     places = [it.sessions[["timestamp", "path"]] for it in seeds]
     if not all(place.equals(places[0]) for place in places):
         return "the seeds were not judged on the same sessions"
@@ -91,14 +95,13 @@ def judge_together(
         draws=draws,
         seed=seed,
     )
-    left_out = seeds_left_out(trial, ledger, {it.trial.seed for it in seeds})
-    evidence = replace(mean.evidence(sharpe, differences, standing), left_out=left_out)
+    evidence = mean.evidence(sharpe, differences, standing, seeds_left_out(seeds, ledger))
     verdict = judge_evidence(evidence)
     return {
         "verdict": verdict.verdict,
         "verdict_reason": verdict.reason,
         **_told("sharpe", sharpe),
-        "left_out": list(left_out),
+        "left_out": list(evidence.left_out),
         "block_sessions": block,
         "round_trips": evidence.trips,
         "random_p": evidence.random_p,
@@ -111,14 +114,20 @@ def judge_together(
     }
 
 
-def seeds_left_out(trial: Trial, ledger: LedgerLines, given: set[int]) -> tuple[int, ...]:
-    """Return the seeds that the ledger knows of a trial's configuration there, without those given.
+def seeds_left_out(seeds: Sequence[JudgedSeed], ledger: LedgerLines) -> tuple[int, ...]:
+    """Return other seeds of the same training that the ledger knows to be judged there.
 
-    Who leaves out the seeds that did badly has chosen on the bars that are judged.
+    Who leaves out the seeds that did badly has chosen on the judged bars, with whatever settings
+    of the judgement they were looked at.
     """
-    same = (trial.config, trial.data, trial.split)
-    lines = [it for it in ledger.lines if (it["config"], it["data"], it["split"]) == same]
-    return tuple(sorted({int(it["seed"]) for it in lines} - given))
+    head = seeds[0]
+    wanted = (head.trained, head.trial.data, head.trial.split)
+    known = {
+        int(line["seed"])
+        for line in ledger.lines
+        if (line.get(TRAINED, line["config"]), line["data"], line["split"]) == wanted
+    }
+    return tuple(sorted(known - {it.trial.seed for it in seeds}))
 
 
 def _told(key: str, found: Difference) -> dict[str, float | None]:
@@ -159,7 +168,11 @@ class _Mean:
         return self._ratio(both, max(self.own_block, *blocks))
 
     def evidence(
-        self, sharpe: Difference, differences: Mapping[str, Difference], standing: Standing
+        self,
+        sharpe: Difference,
+        differences: Mapping[str, Difference],
+        standing: Standing,
+        left_out: tuple[int, ...],
     ) -> Evidence:
         """Collect what the clauses are tested on; round trips of the seed that made fewest."""
         own = self.column(OWN_COLUMN)
@@ -176,6 +189,7 @@ class _Mean:
             causal=all(it.metrics["causal"] for it in self.seeds),
             strain=self.strain,
             paths=len(np.unique(self.path)),
+            left_out=left_out,
         )
 
     def _ratio(self, net: NDArray[np.float64], block: int) -> Difference:

@@ -116,7 +116,7 @@ def _cannot_tell(evidence: Evidence) -> list[str]:
         numbers = ", ".join(map(str, evidence.left_out))
         reasons.append(
             f"other seeds of the configuration were judged on these bars and are left out "
-            f"({numbers}): which seeds count was chosen here"
+            f"({numbers}), so which seeds count was chosen here; give all of them in runs="
         )
     detectable = minimum_detectable_sharpe(evidence.years)
     if detectable > DETECTABLE_SHARPE:

@@ -80,6 +80,9 @@ TRANSLATIONS = (  # what Hydra and OmegaConf say -> one sentence with key, value
 )
 
 
+INTERRUPTED = "interrupted; what was written is whole, and the same command may be given again"
+
+
 class InterruptedRunError(Exception):
     """The user pressed Ctrl-C; the message says how to go on.
 
@@ -143,7 +146,7 @@ def guarded(main: Callable[[], None]) -> None:
     except (UserError, HydraException, OmegaConfBaseException, InterruptedRunError) as error:
         leave(error)
     except KeyboardInterrupt:
-        leave(InterruptedRunError("interrupted before anything was written"))
+        leave(InterruptedRunError(INTERRUPTED))
     except OSError as error:
         if error.filename is None:
             raise  # not about a file, such as a reader of the output that went away
@@ -158,7 +161,11 @@ def terminated(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def cannot_write(error: OSError) -> UserError:
-    """Return the sentence about a file or folder that the system refused."""
+    """Return the sentence about a file or folder that is missing or that the system refused."""
+    if isinstance(error, FileNotFoundError):
+        return UserError(
+            f"{error.filename} is missing; restore it, or make anew what it belongs to"
+        )
     return UserError(
         f"{error.filename} cannot be written: {error.strerror}; choose another folder with "
         "hydra.run.dir= or paths.output="

@@ -1,7 +1,7 @@
 """Judgements of finished runs: found again where there are some, and read for a comparison."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +12,21 @@ import pandas as pd
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.comparison import RunResult
 from grandmodel.evaluation.statistics.standing import Series
-from grandmodel.evaluation.trials.ledger import NO_TRIAL_KEYS, Ledger, Trial, config_hash
+from grandmodel.evaluation.trials.ledger import (
+    NO_TRIAL_KEYS,
+    TRAINED,
+    Ledger,
+    Trial,
+    config_hash,
+)
 from grandmodel.wiring.run_folder import RunFolder
 
 OF_THE_TASK = ("data", "instrument")  # sections that say on what a configuration is tried
+SESSIONS = "sessions.parquet"
 TRIAL_KEYS = tuple(item.name for item in fields(Trial))
-SAME_RESULT = (  # words of a judgement that leave the account as it is
-    "run=", "split=", "hydra.run.dir=", "paths.", "trainer.", "trust=", "allow_overlap=", "costs=",
-    "delay_bars=", "evaluation.report=", "evaluation.draws=", "evaluation.random_draws=",
-    "evaluation.surrogates=", "evaluation.label_shifts=", "evaluation.learned=",
-)  # fmt: skip
+OF_THE_COMMAND = frozenset(  # keys of a judgement that are no settings of its account
+    {"run", "split", "hydra.run.dir", "trust", "allow_overlap", "costs", "delay_bars"}
+)
 
 
 @dataclass(frozen=True)
@@ -84,23 +89,28 @@ def _deciding(section: Mapping[str, Any], above: str = "") -> list[tuple[str, ob
 
 
 def judgement_of(
-    run: Finished, split: str, evaluations: Path, words: Sequence[str] = ()
+    run: Finished,
+    split: str,
+    evaluations: Path,
+    words: Sequence[str] = (),
+    listed: Collection[Path] = (),
 ) -> Path | None:
     """Find a judgement of a run on a split with the same settings, None where there is none.
 
-    That of the training itself counts where it was on that split and nothing is changed.
+    One that the ledger lists and that tells its sessions goes before all others, then that of
+    the training itself, then the latest.
 
     Args:
         run: the run.
         split: test or validation.
         evaluations: folder of all evaluations.
         words: settings that a judgement would be given now.
+        listed: folders that the ledger names.
     """
     own, wanted = run.folder.path, _changing(words)
-    if _metrics(own).get("split") == split and not wanted:
-        return own
+    found = [own] if _metrics(own).get("split") == split and not wanted else []
     trained = run.folder.best_checkpoint.stat().st_mtime
-    for file in sorted(evaluations.glob("*/run.json"), reverse=True):
+    for file in evaluations.glob("*/run.json"):
         place = file.parent
         metrics = place / "metrics.json"
         if not metrics.is_file() or metrics.stat().st_mtime < trained:
@@ -110,19 +120,30 @@ def judgement_of(
             continue
         made_with = (place / "overrides.txt").read_text().splitlines()
         if _metrics(place).get("split") == split and _changing(made_with) == wanted:
-            return place
-    return None
+            found.append(place)
+
+    def preferred(place: Path) -> tuple[bool, bool, float]:
+        whole = (place / SESSIONS).is_file() and place.resolve() in listed
+        return whole, place == own, (place / "metrics.json").stat().st_mtime
+
+    return max(found, key=preferred, default=None)
 
 
 def _changing(words: Sequence[str]) -> set[str]:
     """Return the settings among the words of a judgement that can change its account."""
-    return {word for word in words if not word.startswith(SAME_RESULT)}
+    return {word for word in words if not _same_account(word.partition("=")[0].lstrip("+~"))}
+
+
+def _same_account(key: str) -> bool:
+    sections = {key[:end] for end, letter in enumerate(key) if letter == "."}
+    return bool((NO_TRIAL_KEYS | OF_THE_COMMAND) & {key, *sections})
 
 
 def result_of(run: Finished, task: str, judgement: Path, ledger: Ledger) -> RunResult:
     """Read a judgement, and what a ledger keeps of it, for a comparison."""
-    trial = _trial_of(judgement, ledger)
-    sessions = judgement / "sessions.parquet"
+    line = _line_of(judgement, ledger)
+    trial = None if line is None else Trial(**{key: line[key] for key in TRIAL_KEYS})
+    sessions = judgement / SESSIONS
     return RunResult(
         run=str(run.folder.path),
         judgement=str(judgement),
@@ -133,6 +154,7 @@ def result_of(run: Finished, task: str, judgement: Path, ledger: Ledger) -> RunR
         metrics=_metrics(judgement),
         returns=None if trial is None else _returns(ledger, trial),
         trial=trial,
+        trained=None if line is None else line.get(TRAINED),
         sessions=pd.read_parquet(sessions) if sessions.is_file() else None,
     )
 
@@ -141,14 +163,15 @@ def _metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def _trial_of(judgement: Path, ledger: Ledger) -> Trial | None:
-    """Return the trial that a judgement is, as the ledger names it; None where it does not."""
-    own = [
-        line
-        for line in ledger.lines()
-        if Path(str(line.get("run", ""))).resolve() == judgement.resolve()
-    ]
-    return Trial(**{key: own[-1][key] for key in TRIAL_KEYS}) if own else None
+def _line_of(judgement: Path, ledger: Ledger) -> Mapping[str, Any] | None:
+    """Return the latest line that the ledger has of a judgement, None where it has none."""
+    own = [line for line in ledger.lines() if folder_of(line) == judgement.resolve()]
+    return own[-1] if own else None
+
+
+def folder_of(line: Mapping[str, Any]) -> Path:
+    """Return the folder that a line of the ledger names."""
+    return Path(str(line.get("run", ""))).resolve()
 
 
 def _returns(ledger: Ledger, trial: Trial) -> Series | None:

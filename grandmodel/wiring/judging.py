@@ -40,7 +40,7 @@ from grandmodel.evaluation.statistics.intervals import (
     with_intervals,
 )
 from grandmodel.evaluation.statistics.standing import standing_in, standing_record
-from grandmodel.evaluation.trials.ledger import Ledger, Trial
+from grandmodel.evaluation.trials.ledger import TRAINED, Ledger, Trial
 from grandmodel.evaluation.verdict import Evidence, gather, judge_evidence
 from grandmodel.systems.config import VOTES
 from grandmodel.wiring.controls import Controls, find_controls
@@ -250,6 +250,7 @@ class Judging:
             close_time_ns=sessions.close_time_ns,
             run=str(folder),
             opened=self.occasion.opened,
+            **{TRAINED: self.subject.trained or trial.config},
             **facts_of(self.config.agent.name, self.stage.dataset),
             sharpe=self.metrics["sharpe"],
             verdict=self.metrics["verdict"],

@@ -27,6 +27,7 @@ class Subject:
     env_steps_per_s: float | None  # null where nothing was trained
     seconds: float | None
     start_weights: str | None = None  # content of the checkpoint that its training began with
+    trained: str | None = None  # hash of the settings it was trained with; None: several teams
     gate_sharpes: Mapping[float, float] = field(default_factory=dict)
     training: Mapping[str, float] = field(default_factory=dict)  # the monitor's last readings
 

@@ -1,7 +1,7 @@
 """`evaluate.py runs=GLOB`: finished runs judged, and told together by configuration."""
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.evaluation.trials.overlap import UsedSpan, overlapping
 from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.evaluate import run_evaluation
-from grandmodel.wiring.judged_runs import Finished, judgement_of, result_of, tasks_of
+from grandmodel.wiring.judged_runs import Finished, folder_of, judgement_of, result_of, tasks_of
 from grandmodel.wiring.protocols.command import command_again, is_protocol
 from grandmodel.wiring.run_config import closed
 from grandmodel.wiring.run_folder import RunFolder, existing_run, fresh_folder, fresh_name
@@ -111,11 +111,13 @@ def run_comparison(arguments: Sequence[str], console: Console) -> Path:
     parent = f"{command.output}/evaluate"
     with fresh_folder(Path(command.folder or f"{parent}/{fresh_name(parent)}")) as folder:
         ledger = Ledger(command.ledger or Path(runs[0].config["paths"]["ledger"]))
+        listed = {folder_of(line) for line in ledger.lines()}
         results = [
-            result_of(run, task, _judged(command, run, console), ledger)
+            result_of(run, task, _judged(command, run, listed, console), ledger)
             for run, task in zip(runs, tasks_of(runs), strict=True)
         ]
-        record = {"split": command.split, **compare(results, ledger, draws=DRAWS, seed=SEED)}
+        record = compare(results, ledger, draws=DRAWS, seed=SEED)
+        record = tidy({"split": command.split, **record})
         notes = [NOTE_ALLOWED] if seen else []
         _write(folder, command, arguments, record, notes)
     _show(record, notes, console)
@@ -195,10 +197,12 @@ def _refuse_seen(command: RunsCommand, runs: Sequence[Finished]) -> bool:
     return bool(found)
 
 
-def _judged(command: RunsCommand, run: Finished, console: Console) -> Path:
+def _judged(
+    command: RunsCommand, run: Finished, listed: Collection[Path], console: Console
+) -> Path:
     """Return the judgement of a run; it is made where there is none."""
     place = run.folder.path
-    found = judgement_of(run, command.split, command.output / "evaluate", command.words)
+    found = judgement_of(run, command.split, command.output / "evaluate", command.words, listed)
     if found is None:
         console.print(f"judging {place} on {command.split}", markup=False)
         words = [f"run={place}", *command.words]
@@ -216,7 +220,7 @@ def _write(
     folder.write_run_json(runs=[row["run"] for row in record["runs"]], notes=list(notes))
     title = f"{len(record['runs'])} runs, {len(record['configurations'])} configurations, "
     write_comparison(folder.path, title + record["split"], record, notes)
-    write_json(folder.path / "metrics.json", tidy(record))
+    write_json(folder.path / "metrics.json", record)
     write_text(folder.path / "overrides.txt", "".join(f"{word}\n" for word in arguments))
     settings = DictConfig({"runs": command.pattern, "split": command.split})
     write_text(folder.path / "config.yaml", OmegaConf.to_yaml(settings))

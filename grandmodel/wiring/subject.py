@@ -3,8 +3,9 @@
 from grandmodel.learning import checkpoint
 from grandmodel.systems.team import Team
 from grandmodel.wiring.occasion import Subject
-from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.system import load_team
+from grandmodel.wiring.trial import trained_as
 
 
 def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
@@ -25,6 +26,7 @@ def load_subject(team: Team, folder: RunFolder, sd_floor: float) -> Subject:
         env_steps_per_s=None,
         seconds=None,
         start_weights=facts.get("start_weights"),
+        trained=trained_as(existing_run(str(folder.path))[1], facts),
         training=facts.get("training", {}),
         gate_sharpes={
             float(name.removeprefix("gate_sharpe_")): value

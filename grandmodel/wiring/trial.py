@@ -1,5 +1,6 @@
 """Which trial a judgement is: two of them that cannot differ are one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -43,6 +44,16 @@ def deciding(config: DictConfig, market: str, start_weights: str | None) -> dict
     if start_weights is not None:
         given["init_from"] = start_weights
     return given
+
+
+def trained_as(config: DictConfig, facts: Mapping[str, Any]) -> str:
+    """Return the hash of the settings, bars and start weights that a run was trained with.
+
+    Args:
+        config: the run's whole configuration.
+        facts: its ``run.json``.
+    """
+    return config_hash(deciding(config, facts["data_fingerprint"], facts.get("start_weights")))
 
 
 def facts_of(agent: str, dataset: Dataset) -> dict[str, Any]:

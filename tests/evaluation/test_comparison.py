@@ -55,13 +55,13 @@ def test_seeds_without_their_sessions_are_not_judged_as_one() -> None:
     (row,) = told([result(0.1, seed, 1.0) for seed in (4, 3)])["as_one"]
     assert (row["configuration"], row["task"], row["seeds"]) == ("all runs", "NQ", [3, 4])
     assert row["verdict"] is None
-    assert row["verdict_reason"].startswith("not judged as one: the ledger or the sessions.parquet")
+    assert row["verdict_reason"].startswith("not judged as one: seed 4, 3 has no judgement with")
+    assert "evaluate.py run=" in row["verdict_reason"]
     assert told([result(0.1, 0, 1.0), result(0.2, 1, 1.0)])["as_one"] == []
 
 
-def test_seeds_of_a_configuration_are_judged_as_one(tmp_path: Path) -> None:
-    """Every configuration of several seeds counts once, that of one seed as it is."""
-    ledger, results = Ledger(tmp_path / "ledger.jsonl"), []
+def three_configurations(ledger: Ledger) -> list[RunResult]:
+    results = []
     for config, seeds in (("a", (0, 1)), ("b", (0, 1, 2)), ("c", (0,))):
         for seed in seeds:
             net = np.random.default_rng([ord(config), seed]).normal(0.002, 0.01, 300)
@@ -72,6 +72,31 @@ def test_seeds_of_a_configuration_are_judged_as_one(tmp_path: Path) -> None:
             given = {"trial": of.trial, "sessions": of.sessions, "metrics": metrics}
             own = {"configuration": config, "settings": {"agent.gate": config}, **given}
             results.append(replace(result(0.1, seed, 1.0), **own))
+    return results
+
+
+def test_seeds_that_are_not_averaged_are_trials_each(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    results = three_configurations(ledger)
+    gone = [replace(it, sessions=None) if it.configuration == "b" else it for it in results]
+    one, two = compare(gone, ledger, draws=200, seed=0)["as_one"]
+    assert (one["trials"], two["verdict"]) == (1 + 3 + 1, None)
+
+
+def test_a_run_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    results = three_configurations(ledger)
+    again = replace(results[0], metrics={**results[0].metrics, "sharpe": 99.0})
+    once = compare(results, ledger, draws=200, seed=0)
+    twice = compare([*results, again], ledger, draws=200, seed=0)
+    assert len(twice.pop("runs")) == len(once.pop("runs")) + 1
+    assert twice == once
+
+
+def test_seeds_of_a_configuration_are_judged_as_one(tmp_path: Path) -> None:
+    """Every configuration of several seeds counts once, that of one seed as it is."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    results = three_configurations(ledger)
     rows = compare(results, ledger, draws=200, seed=0)["as_one"]
     assert [(row["configuration"], row["seeds"]) for row in rows] == [
         ("gate=a", [0, 1]),

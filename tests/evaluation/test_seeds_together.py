@@ -48,7 +48,7 @@ def judged(net: np.ndarray, seed: int, *, p: float | None = 0.01, trips: int = 2
             ]
         },
     }
-    return JudgedSeed(Trial("c", "bars", "test", seed), metrics, sessions)
+    return JudgedSeed(Trial("c", "bars", "test", seed), "t", metrics, sessions)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def ledger(tmp_path):
     found = Ledger(tmp_path / "ledger.jsonl")
     for seed in (0, 1, 7):
         trial = Trial("c", "bars", "test", seed)
-        found.append("evaluate", trial, nets(seed), close_time_ns=CLOSES, run="r")
+        found.append("evaluate", trial, nets(seed), close_time_ns=CLOSES, run="r", trained="t")
     return found
 
 
@@ -85,13 +85,18 @@ def test_who_leaves_a_judged_seed_out_has_chosen_here(ledger) -> None:
     seeds = [judged(nets(0), 0), judged(nets(1), 1)]
     found = told(seeds, ledger, {0, 1})
     assert (found["verdict"], found["left_out"]) == ("cannot tell", [7])
-    assert "left out (7): which seeds count was chosen here" in found["verdict_reason"]
+    assert "left out (7), so which seeds count was chosen here" in found["verdict_reason"]
     whole = told([*seeds, judged(nets(7), 7)], ledger, {0, 1, 7})
     assert whole["left_out"] == []
     assert "left out" not in whole["verdict_reason"]
     elsewhere = Trial("c", "bars", "validation", 9)
-    ledger.append("train", elsewhere, nets(9), close_time_ns=CLOSES, run="r")
+    ledger.append("train", elsewhere, nets(9), close_time_ns=CLOSES, run="r", trained="t")
+    other = Trial("other", "bars", "test", 9)
+    ledger.append("evaluate", other, nets(9), close_time_ns=CLOSES, run="r", trained="another")
     assert told(seeds, ledger, {0, 1})["left_out"] == [7]
+    looked_at = Trial("judged with other settings", "bars", "test", 8)
+    ledger.append("evaluate", looked_at, nets(8), close_time_ns=CLOSES, run="r", trained="t")
+    assert told(seeds, ledger, {0, 1})["left_out"] == [7, 8]
 
 
 def test_the_mean_is_steadier_than_its_seeds(ledger) -> None:

@@ -1,6 +1,7 @@
 """A judgement is kept whatever befalls its report, and found again only with the same settings."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,16 @@ def judged(place: Path, of: Path, *words: str) -> None:
     (place / "metrics.json").write_text('{"split": "test"}')
 
 
-def test_a_judgement_is_found_again_only_with_the_same_settings(tmp_path: Path) -> None:
-    place, evaluations = tmp_path / "run", tmp_path / "evaluate"
+def trained_run(place: Path) -> Finished:
     (place / "checkpoints").mkdir(parents=True)
     (place / "checkpoints" / "best.ckpt").touch()
     (place / "metrics.json").write_text('{"split": "validation"}')
-    own = Finished(RunFolder(place), {})
+    return Finished(RunFolder(place), {})
+
+
+def test_a_judgement_is_found_again_only_with_the_same_settings(tmp_path: Path) -> None:
+    place, evaluations = tmp_path / "run", tmp_path / "evaluate"
+    own = trained_run(place)
     assert judgement_of(own, "test", evaluations) is None
     judged(evaluations / "1", place, "run=there", "evaluation.draws=50")
     judged(evaluations / "2", place, "run=there", "evaluation.segments=4")
@@ -61,3 +66,41 @@ def test_a_judgement_is_found_again_only_with_the_same_settings(tmp_path: Path) 
     assert judgement_of(own, "test", evaluations, ["evaluation.segments=8"]) is None
     assert judgement_of(own, "validation", evaluations) == place
     assert judgement_of(own, "validation", evaluations, words) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "same"),
+    [
+        ("evaluation.draws=50", True),
+        ("evaluation.references=false", True),
+        ("trainer.threads=1", True),
+        ("logger.kind=none", True),
+        ("split=test", True),
+        ("agent.gate=0.4", False),
+        ("trainer.precision=bf16-mixed", False),
+    ],
+)
+def test_what_changes_no_account_makes_no_other_judgement(
+    tmp_path: Path, word: str, same: bool
+) -> None:
+    own = trained_run(tmp_path / "run")
+    judged(tmp_path / "evaluate" / "1", own.folder.path, word)
+    found = judgement_of(own, "test", tmp_path / "evaluate")
+    assert (found is not None) == same
+
+
+def test_a_judgement_that_can_be_told_goes_before_the_run_and_that_before_the_latest(
+    tmp_path: Path,
+) -> None:
+    own, evaluations = trained_run(tmp_path / "run"), tmp_path / "evaluate"
+    (own.folder.path / "metrics.json").write_text('{"split": "test"}')
+    first, second = evaluations / "b", evaluations / "a"
+    judged(first, own.folder.path)
+    judged(second, own.folder.path)
+    os.utime(first / "metrics.json", (2e9, 2e9))
+    assert judgement_of(own, "test", evaluations) == own.folder.path
+    (first / "sessions.parquet").touch()
+    assert judgement_of(own, "test", evaluations, listed={first.resolve()}) == first
+    assert judgement_of(own, "test", evaluations, listed={second.resolve()}) == own.folder.path
+    (own.folder.path / "metrics.json").write_text('{"split": "validation"}')
+    assert judgement_of(own, "test", evaluations) == first  # the latest, not the first by name

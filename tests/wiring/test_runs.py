@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from entry_points import call
+from entry_points import SMALL, call
 
 from grandmodel.core.checks import UserError
 from grandmodel.wiring.judged_runs import Finished, tasks_of
@@ -70,6 +71,24 @@ def test_one_seed_is_told_as_such(run: Path, home: Path) -> None:
     assert row["judgement"] == "outputs/train/whole"
     assert "one seed" in (folder / "report.md").read_text()
     assert "<h2>Configurations</h2>" in (folder / "report.html").read_text()
+
+
+def test_two_seeds_are_judged_as_one(run: Path, home: Path) -> None:
+    seed = call("train.py", home, *SMALL, "seed=1", "hydra.run.dir=outputs/pair/second")
+    assert seed.returncode == 0, seed.stderr
+    (home / "outputs" / "pair" / "first").symlink_to(run)
+    words = ["runs=outputs/pair/*", "hydra.run.dir=outputs/evaluate/two"]
+    done = call("evaluate.py", home, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seeds judged as one" in done.stdout
+    folder = home / "outputs" / "evaluate" / "two"
+    (row,) = json.loads((folder / "metrics.json").read_text())["as_one"]
+    assert (row["seeds"], row["left_out"]) == ([0, 1], [])
+    assert row["verdict"] == "cannot tell"
+    assert row["sharpe"] is not None
+    one = home / "outputs" / "train" / "whole" / "sessions.parquet"
+    columns = ["timestamp", "path", "net", "one_decision_late", "twice_the_costs", "long_only"]
+    assert set(columns) <= set(pd.read_parquet(one).columns)
 
 
 def finished(place: Path, **data: object) -> Finished:

@@ -32,6 +32,7 @@ from grandmodel.evaluation.trials.ledger_lines import (
 from grandmodel.evaluation.trials.overlap import UsedSpan
 
 RETURNS_FOLDER = "ledger_returns"
+TRAINED = "trained"  # of a line: hash of the settings that the judged team was trained with
 NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
     {
         "allow_overlap",
@@ -40,6 +41,9 @@ NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
         "data.cache",
         "data.events",  # the calendar enters by what is in it
         "data.path",  # the bars enter by their fingerprint
+        "evaluation.draws",  # resamples, random traders and their seed change no account
+        "evaluation.random_draws",
+        "evaluation.seed",
         "evaluation.learned",  # rivals are trials of their own
         "evaluation.references",
         "evaluation.report",

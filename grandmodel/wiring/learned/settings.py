@@ -11,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from grandmodel.core.checks import UserError
 from grandmodel.core.types import ObservationSpec
-from grandmodel.evaluation.trials.ledger import config_hash
 from grandmodel.systems.config import MemberConfig
 from grandmodel.systems.critic import union_spec
 from grandmodel.systems.team import member_spec
@@ -20,7 +19,7 @@ from grandmodel.wiring.run_folder import RunFolder, existing_run
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.sections import PathsConfig, TrainerConfig
 from grandmodel.wiring.system import team_context
-from grandmodel.wiring.trial import deciding
+from grandmodel.wiring.trial import trained_as
 
 SINGLE = "single"
 LEAKED_TO_ALL = ("none", "all")
@@ -59,9 +58,10 @@ class Origin:
         Never below the run's own folder, and the same for every repetition of the run.
         """
         facts = self.folder.read_run_json()
-        settings = deciding(self.settings, facts["data_fingerprint"], facts.get("start_weights"))
-        seed, bars = int(settings["seed"]), str(facts["bars_fingerprint"])
-        return Path(output) / "learned" / f"{config_hash(settings)}-{bars[:16]}-seed{seed}"
+        seed, bars = int(self.settings["seed"]), str(facts["bars_fingerprint"])
+        return (
+            Path(output) / "learned" / f"{trained_as(self.settings, facts)}-{bars[:16]}-seed{seed}"
+        )
 
     def afresh(self, paths: PathsConfig, trainer: TrainerConfig | None = None) -> DictConfig:
         """Return the run's settings for a training from new weights.

@@ -137,6 +137,7 @@ def pooled_subject(pieces: Sequence[PieceJudging]) -> Subject:
     return replace(
         subjects[-1],
         gate=float("nan"),
+        trained=None,
         sd_floor=min(it.sd_floor for it in subjects),
         env_steps=sum(it.env_steps for it in subjects),
         env_steps_per_s=None,
