@@ -78,9 +78,11 @@ def three_configurations(ledger: Ledger) -> list[RunResult]:
 def test_seeds_that_are_not_averaged_are_trials_each(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     results = three_configurations(ledger)
-    gone = [replace(it, sessions=None) if it.configuration == "b" else it for it in results]
-    one, two = compare(gone, ledger, draws=200, seed=0)["as_one"]
-    assert (one["trials"], two["verdict"]) == (1 + 3 + 1, None)
+    assert (results[4].configuration, results[4].sessions is None) == ("b", False)
+    for sessions in (None, results[4].sessions.iloc[1:].reset_index(drop=True)):
+        apart = [*results[:4], replace(results[4], sessions=sessions), results[5]]
+        one, two = compare(apart, ledger, draws=200, seed=0)["as_one"]
+        assert (one["trials"], two["verdict"]) == (1 + 3 + 1, None)
 
 
 def test_a_run_that_is_named_twice_counts_once(tmp_path: Path) -> None:
