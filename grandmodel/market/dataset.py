@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ class Dataset:
     events: Events | None = None  # the economic calendar
     about: str = ""  # what bars that no file holds are, in one line
     origin: "Dataset | None" = None  # the bars that these were made from, for the seal
+    cut_from: str | None = None  # bars_fingerprint of a file that data.end cuts short
 
     @property
     def instrument(self) -> Instrument:
@@ -63,8 +65,13 @@ class Dataset:
     @property
     def bars_fingerprint(self) -> str:
         """SHA-256 of the bars alone, hexadecimal: what they cost or are called does not enter."""
-        prints = [bars.fingerprint for path in self.paths for bars in _clocks(path)]
-        return _digest([len(self.paths), *prints])
+        return bars_fingerprint(self.paths)
+
+    @property
+    def root_fingerprint(self) -> str:
+        """That of the whole file that the bars were cut or made from, else their own."""
+        source = self.origin or self
+        return source.cut_from or source.bars_fingerprint
 
     @property
     def inputs_fingerprint(self) -> str:
@@ -115,6 +122,11 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {key: item for key, item in asdict(value).items() if item is not None}
     return value
+
+
+def bars_fingerprint(paths: Sequence[MarketPath]) -> str:
+    """Return the SHA-256 of the bars of all clocks of ``paths``, hexadecimal."""
+    return _digest([len(paths), *(bars.fingerprint for path in paths for bars in _clocks(path))])
 
 
 def _clocks(path: MarketPath) -> list[Bars]:

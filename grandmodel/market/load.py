@@ -15,7 +15,7 @@ from grandmodel.market.bars import Bars, resample
 from grandmodel.market.calendar import SessionTable, session_table
 from grandmodel.market.carry import carry_words
 from grandmodel.market.config import DataConfig, SplitConfig, parse_raw_level
-from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath
+from grandmodel.market.dataset import DECISION_MINUTES, Dataset, MarketPath, bars_fingerprint
 from grandmodel.market.events import event_notes, read_events
 from grandmodel.market.hours import known_hours
 from grandmodel.market.instruments import Instrument, instrument_for, smallest_step, with_tick
@@ -80,7 +80,9 @@ def load_dataset(
     for note in notes:
         log.warning(note)
     finest = file_bars if file_bars.minutes < minutes else None
+    cut_from = None
     if stop < len(bars):
+        cut_from = bars_fingerprint([MarketPath(bars, finest)])
         end_ns = int(bars.close_time_ns[stop - 1])
         bars = bars.slice(0, stop)
         finest = None if finest is None else finest.between(None, end_ns)
@@ -92,6 +94,7 @@ def load_dataset(
         synthetic=False,
         notes=tuple(notes),
         events=events,
+        cut_from=cut_from,
     )
 
 

@@ -142,7 +142,7 @@ def _same_account(key: str) -> bool:
 def result_of(run: Finished, task: str, judgement: Path, ledger: Ledger) -> RunResult:
     """Read a judgement, and what a ledger keeps of it, for a comparison."""
     line = _line_of(judgement, ledger)
-    trial = None if line is None else Trial(**{key: line[key] for key in TRIAL_KEYS})
+    trial = None if line is None else Trial(**{k: line[k] for k in TRIAL_KEYS if k in line})
     sessions = judgement / SESSIONS
     return RunResult(
         run=str(run.folder.path),

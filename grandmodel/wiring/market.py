@@ -118,13 +118,13 @@ class Stage:
 
     def facts(self) -> dict[str, Any]:
         """Return what ``run.json`` says about the bars."""
-        bars, origin = self.dataset.paths[0].bars, self.dataset.origin
+        bars, root = self.dataset.paths[0].bars, self.dataset.root_fingerprint
         return {
             "bars_fingerprint": self.dataset.bars_fingerprint,
             "inputs_fingerprint": self.dataset.inputs_fingerprint,
             "data_fingerprint": self.dataset.fingerprint,
             "data_source": bars.source,
-            "origin_fingerprint": None if origin is None else origin.bars_fingerprint,
+            "origin_fingerprint": None if root == self.dataset.bars_fingerprint else root,
             "first_bar": str(bars.open_time_ns[:1].astype("datetime64[ns]")[0]),
             "bars": sum(len(path.bars) for path in self.dataset.paths),
             "volume_kind": bars.volume_kind,

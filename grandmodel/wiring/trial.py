@@ -26,6 +26,7 @@ def trial_of(config: DictConfig, dataset: Dataset, split: str, start_weights: st
         data=dataset.bars_fingerprint,
         split=split if named is None else f"{named}/{split}",
         seed=int(given["seed"]),
+        origin=origin_of(dataset),
     )
 
 
@@ -56,11 +57,12 @@ def trained_as(config: DictConfig, facts: Mapping[str, Any]) -> str:
     return config_hash(deciding(config, facts["data_fingerprint"], facts.get("start_weights")))
 
 
+def origin_of(dataset: Dataset) -> str | None:
+    """Return the fingerprint of the file that bars were cut or made from, None for the whole."""
+    root = dataset.root_fingerprint
+    return None if root == dataset.bars_fingerprint else root
+
+
 def facts_of(agent: str, dataset: Dataset) -> dict[str, Any]:
     """Return what a line of the ledger says beside the trial itself, for whoever searches it."""
-    origin = dataset.origin
-    return {
-        "agent": agent,
-        "instrument": dataset.instrument.name,
-        "origin": None if origin is None else origin.bars_fingerprint,
-    }
+    return {"agent": agent, "instrument": dataset.instrument.name}

@@ -141,10 +141,15 @@ def test_a_line_that_was_taken_out_is_missed(tmp_path):
 def test_variants_of_the_same_bars_are_trials_on_them(tmp_path):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for data, origin in (("d", None), ("drawn", "d"), ("stressed", "d"), ("other", None)):
-        ledger.append("train", trial(data=data), NET, close_time_ns=CLOSES, run="r", origin=origin)
+        made = trial(data=data, origin=origin)
+        ledger.append("train", made, NET, close_time_ns=CLOSES, run="r")
     assert ledger.trials("d") == ledger.trials("drawn") == ledger.trials("stressed") == 3
     assert ledger.trials("other") == 1
     assert ledger.trials("unheard of") == 0
+    found = ledger.read()
+    assert len(found.with_returns("cut today")) == 0
+    assert len(found.with_returns("cut today", origin="d")) == 3  # at its first look
+    assert trial(data="d").key == trial(data="d", origin="o").key
 
 
 def test_statistics_skip_lines_without_returns(tmp_path):

@@ -57,6 +57,15 @@ def test_a_csv_file_gives_the_same(path: Path, tmp_path: Path) -> None:
     assert first.fingerprint == second.fingerprint
 
 
+def test_bars_that_an_end_cuts_know_the_file_they_are_from(path: Path) -> None:
+    whole = load_dataset(config_of(path), KNOWN, 97)
+    later = load_dataset(config_of(path, start="2024-01-20"), KNOWN, 97)
+    cut = load_dataset(config_of(path, end="2024-02-20"), KNOWN, 97)
+    assert later.bars_fingerprint == whole.bars_fingerprint != cut.bars_fingerprint
+    assert cut.root_fingerprint == whole.bars_fingerprint
+    assert (whole.cut_from, later.cut_from) == (None, None)
+
+
 def test_the_fingerprint_sees_how_bars_are_understood(path: Path) -> None:
     plain = load_dataset(config_of(path), KNOWN, 97).fingerprint
     for keys in ({"volume_kind": "none"}, {"adjustment": "ratio"}):

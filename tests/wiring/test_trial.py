@@ -1,5 +1,7 @@
 """Two judgements are one trial where their results cannot differ, and only there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,15 @@ def test_other_costs_are_another_trial_on_the_same_bars(changed: dict) -> None:
     assert one.data == other.data
 
 
+def test_a_trial_on_cut_bars_knows_the_file_behind_them() -> None:
+    config, whole = compose("train", []), dataset()
+    assert trial_of(config, whole, "test", None).origin is None
+    cut = trial_of(config, replace(whole, cut_from="file"), "test", None)
+    assert cut.origin == "file"
+    drawn = replace(dataset(), origin=replace(whole, cut_from="file"))
+    assert trial_of(config, drawn, "test", None).origin == "file"
+
+
 def test_an_instrument_found_by_name_is_the_same_as_one_given() -> None:
     assert key("instrument=ES") == key()  # the dataset says what it was
 
@@ -45,7 +56,8 @@ def key(*overrides: str, start: str | None = None, **instrument) -> str:
         "trainer.threads=1", "data.cache=false", "evaluation.report=false", "logger=none",
         "evaluation.references=false", "callbacks.progress=false", "paths.output=elsewhere",
         "callbacks.checkpoint_every_s=1", "data.path=moved.csv", "judge=test",
-        "evaluation.vote_horizon_bars=12",
+        "evaluation.vote_horizon_bars=12", "evaluation.draws=50", "evaluation.random_draws=50",
+        "evaluation.seed=3",
     ],
 )  # fmt: skip
 def test_what_cannot_change_a_result_makes_no_trial(override: str) -> None:

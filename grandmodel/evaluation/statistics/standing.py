@@ -57,7 +57,7 @@ def trial_moments(
         name(line["config"], line["seed"], line["data"], line["split"]): Moments(
             *(line[key] for key in MOMENT_KEYS)
         )
-        for line in found.with_returns(trial.data)
+        for line in found.with_returns(trial.data, origin=trial.origin)
     }
     judged = name(trial.config, trial.seed, trial.data, trial.split)
     return list({**others, judged: own}.values())

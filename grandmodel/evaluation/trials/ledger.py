@@ -62,12 +62,16 @@ NO_TRIAL_KEYS = frozenset(  # full names: they cannot change what a trial earns
 
 @dataclass(frozen=True)
 class Trial:
-    """What makes two results the same trial: deciding settings, bars, split and seed."""
+    """What makes two results the same trial: deciding settings, bars, split and seed.
+
+    ``origin`` makes no difference between trials: it says which others are on the same bars.
+    """
 
     config: str  # hash of the settings that can change a result
     data: str  # fingerprint of the bars alone
     split: str
     seed: int
+    origin: str | None = None  # fingerprint of the whole file behind the bars; None: themselves
 
     @property
     def key(self) -> str:

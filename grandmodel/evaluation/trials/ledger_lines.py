@@ -40,14 +40,18 @@ class LedgerLines:
             "too low; restore it from a copy"
         )
 
-    def family(self, data: str) -> set[str]:
+    def family(self, data: str, origin: str | None = None) -> set[str]:
         """Return ``data`` and what was made of the same bars: their fingerprints.
 
-        A bootstrap of a file and a stressed file are other bars of the same market: who tries a
-        hundred of them has tried a hundred times.
+        A bootstrap of a file, a stressed file and one cut by an end are other bars of the same
+        market: who tries a hundred of them has tried a hundred times.
+
+        Args:
+            data: fingerprint of the bars.
+            origin: of the file behind them, for bars that no line names yet.
         """
         roots = {str(line.get("origin") or data) for line in self.lines if line["data"] == data}
-        roots |= {data}
+        roots |= {data, origin or data}
         return roots | {line["data"] for line in self.lines if line.get("origin") in roots}
 
     def trials(self, data: str, split: str | None = None) -> int:
@@ -66,9 +70,11 @@ class LedgerLines:
         opened = [opened_spans(line) for line in self.lines]
         return sum(any(overlapping(span, spans) for span in sealed) for spans in opened)
 
-    def with_returns(self, data: str, split: str | None = None) -> list[dict[str, Any]]:
+    def with_returns(
+        self, data: str, split: str | None = None, origin: str | None = None
+    ) -> list[dict[str, Any]]:
         """Return the latest line of each trial that has returns, oldest trial first."""
-        family = self.family(data)
+        family = self.family(data, origin)
         latest = {
             line["trial"]: line
             for line in self.lines
