@@ -87,6 +87,22 @@ def test_bars_tell_rate_and_time_left_of_each_and_of_all() -> None:
     assert text["fold 1of3"] == "10,000 steps, is judged"
 
 
+def test_a_fold_that_stops_early_took_no_more_steps_than_it_did() -> None:
+    clock = Clock()
+    shown, _ = display(["1of3", "2of3", "3of3"], clock, terminal=True)
+    for name in ("1of3", "2of3"):
+        shown.begins(name)
+        shown.told(Steps(name, 0, 10_000))
+        clock.now += 10.0
+        shown.told(Steps(name, 1_000, 10_000))
+        if name == "1of3":
+            shown.trained(name)
+            texts = [task.fields["text"] for task in shown.bars.tasks]
+            assert texts[0] == "1,000/21,000 steps  100 steps/s  0:03:20 left"
+    texts = [task.fields["text"] for task in shown.bars.tasks]
+    assert texts[0] == "2,000/21,000 steps  100 steps/s  0:03:10 left"
+
+
 def test_bars_fit_a_narrow_terminal() -> None:
     clock = Clock()
     shown, console = display(["12of15", "13of15"], clock, terminal=True)

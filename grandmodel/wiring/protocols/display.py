@@ -75,6 +75,7 @@ class Display:
     ) -> None:
         self.names, self.console, self.progress, self.clock = names, console, progress, clock
         self.paces: dict[str, Pace] = {}
+        self.most = 0  # steps of a fold that does not stop early
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -95,6 +96,7 @@ class Display:
         now = self.clock()
         pace = self.paces.setdefault(word.name, Pace(now, word.taken, word.taken, word.total))
         pace.taken, pace.total = word.taken, word.total
+        self.most = max(self.most, word.total)
         done = word.taken >= word.total
         text = f"{word.taken:,} steps, is judged" if done else pace.text(now)
         self._draw(word.name, pace, text)
@@ -105,7 +107,8 @@ class Display:
     def trained(self, name: str) -> None:
         """Tell that a fold is finished; it may have stopped before it took all its steps."""
         if name in self.paces:
-            self.paces[name].taken = self.paces[name].total
+            self.paces[name].total = self.paces[name].taken
+            self._draw_all(self.clock())
         self.bars.update(self.tasks[name], visible=False)
         self.console.print(f"fold {name} is trained", highlight=False)
 
@@ -113,11 +116,11 @@ class Display:
         self.bars.update(self.tasks[name], completed=pace.taken, total=pace.total, text=text)
 
     def _draw_all(self, now: float) -> None:
-        """Tell all folds together; those that were not heard of take as many steps as the last."""
+        """Tell all folds together; those that were not heard of take as many steps as any may."""
         if ALL not in self.tasks:
             return
         known = list(self.paces.values())
-        unheard = known[-1].total * (len(self.names) - len(known))
+        unheard = self.most * (len(self.names) - len(known))
         whole = Pace(
             began=known[0].began,
             first=sum(it.first for it in known),
