@@ -27,6 +27,7 @@ from grandmodel.evaluation.measures.trade_metrics import trade_ratios
 from grandmodel.evaluation.measures.trader import Traded, trader
 from grandmodel.evaluation.measures.vote_report import VoteJudge
 from grandmodel.evaluation.report import kpi_tables
+from grandmodel.evaluation.statistics.intervals import COVERED
 from grandmodel.market.instruments import Instrument
 
 YEAR = 252.0
@@ -333,3 +334,9 @@ def test_a_target_may_have_two_bounds():
     assert kpi.status(target, 4.0, 3.0, 5.0) == "met"
     assert kpi.status(target, 9.0, 8.0, 10.0) == "not met"
     assert kpi.status(target, 5.0, 4.0, 7.0) == "cannot tell"
+
+
+def test_targets_name_the_one_figure_whose_interval_is_promised():
+    assert {it.key for it in MEASURED} & {*COVERED} == {"sharpe"}
+    assert "interval of the Sharpe ratio alone" in kpi_tables.KPI_NOTE
+    assert "without a promise of coverage" in kpi_tables.KPI_NOTE

@@ -19,8 +19,10 @@ SECTIONS = {
     "team_figures": "Team",
 }
 KPI_NOTE = (
-    "Targets that are often named for such systems. Met or not met where the whole 95 % interval "
-    "says so, else it cannot be told; nothing is chosen by them."
+    "Targets that are often named for such systems. Met or not met where the whole interval "
+    "says so, else it cannot be told; nothing is chosen by them. Coverage was measured for the "
+    "interval of the Sharpe ratio alone: those of all other figures, drawdown, win rate and profit "
+    "factor among them, are 95 % resampling bands, without a promise of coverage."
 )
 FIGURES_NOTE = (
     "Ratios, shares and returns of whole sessions or round trips; money in currency. Risk is that "
