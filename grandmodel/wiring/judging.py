@@ -210,7 +210,10 @@ class Judging:
             console.print(f"note: {self.told['ledger']}", markup=False, style="yellow")
 
     def write(self, folder: Path, config: DictConfig, words: Sequence[str] = ()) -> list[Section]:
-        """Write the ledger's line, tables, report; ``metrics.json`` comes last, whatever befalls.
+        """Write the ledger's line, the tables, the report and, last, ``metrics.json``.
+
+        A report that fails does not keep ``metrics.json`` from being written. What fails before it
+        does: without a line in the ledger, or without its tables, a judgement is not finished.
 
         Args:
             folder: of the run or judgement.
