@@ -85,7 +85,9 @@ def test_folds_and_their_rivals_are_interrupted_and_go_on(tmp_path) -> None:
         rival = found["baselines"][name]
         assert rival["other_version"] == [None, None]
         assert isinstance(rival["sharpe_difference"], float)
-        assert found[f"beats_{name}"] in (True, False, None)
+    assert beaten(mean_differences(found), LEARNED) == {
+        key: value for key, value in found.items() if key.startswith("beats_")
+    }
     lines = [json.loads(it) for it in (tmp_path / "outputs/ledger.jsonl").read_text().splitlines()]
     assert {line["split"] for line in lines} == {
         "walk_forward", "walk_forward/1of2/validation", "walk_forward/2of2/validation",
