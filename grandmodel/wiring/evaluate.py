@@ -13,6 +13,7 @@ from grandmodel.decision.challenger import LITERAL_GATE
 from grandmodel.evaluation.trials.overlap import UsedSpan, opened_test, refusal, sealed_spans
 from grandmodel.wiring.compose import typed
 from grandmodel.wiring.controls import SWEEP_OPTIONS, sweep_of
+from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.hardware import use_hardware
 from grandmodel.wiring.judging import Judging
 from grandmodel.wiring.learned.rivals import find_learned
@@ -161,7 +162,11 @@ def _judge(
         subject = load_subject(team, source, float(facts["sd_floor"]))
         subject = replace(subject, gate=gate_of(config, subject.gate))
         origin = Origin.of(source)
-        learned = find_learned(config, stage, subject, occasion, origin, run_training, console)
+        try:
+            learned = find_learned(config, stage, subject, occasion, origin, run_training, console)
+        except InterruptedRunError as interruption:
+            said = f"{interruption.what}; the same command goes on where it stopped"
+            raise InterruptedRunError(said) from interruption
         judging = Judging(config, stage, subject, occasion, learned)
         folder.write_run_json(
             judged_run=str(source.path),

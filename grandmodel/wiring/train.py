@@ -129,11 +129,11 @@ def _tell(
     try:
         judging = _judge(training, Origin(folder, raw), result, console, watch)
         shown = judging.write(folder.path, raw, folder.read_overrides())
-    except KeyboardInterrupt as interruption:
-        raise InterruptedRunError(
-            "interrupted after training, before the judgement was written",
-            f"python train.py resume={folder.path}",
-        ) from interruption
+    except (KeyboardInterrupt, InterruptedRunError) as interruption:
+        what = "interrupted after training, before the judgement was written"
+        if isinstance(interruption, InterruptedRunError):
+            what = interruption.what  # a rival's own folder is not the one to go on with
+        raise InterruptedRunError(what, f"python train.py resume={folder.path}") from interruption
     log_report(loggers, shown, judging.metrics)
     say_where_it_never_trades(judging.subject, console)
     judging.show(console)

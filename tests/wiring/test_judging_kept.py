@@ -10,6 +10,7 @@ from rich.console import Console
 from grandmodel.evaluation.trials.ledger import Ledger
 from grandmodel.wiring.compose import register
 from grandmodel.wiring.evaluate import run_evaluation
+from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.judged_runs import Finished, judgement_of
 from grandmodel.wiring.run_folder import RunFolder
 
@@ -38,6 +39,23 @@ def test_a_report_that_fails_loses_nothing_else(
         if line["run"] == "outputs/evaluate/torn"
     ]
     assert line["sharpe"] == metrics["sharpe"]
+
+
+def test_a_judgement_interrupted_in_a_rival_goes_on_with_the_same_command(
+    run: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise InterruptedRunError("interrupted while it was trained", "python train.py resume=it")
+
+    monkeypatch.chdir(home)
+    monkeypatch.setattr("grandmodel.wiring.evaluate.find_learned", stop)
+    register()
+    words = [f"run={run}", "hydra.run.dir=outputs/evaluate/stopped", "trainer.threads=1"]
+    with pytest.raises(InterruptedRunError) as said:
+        run_evaluation(words, Console(quiet=True))
+    what = "interrupted while it was trained; the same command goes on where it stopped"
+    assert str(said.value) == what
+    assert not (home / "outputs" / "evaluate" / "stopped").exists()
 
 
 def judged(place: Path, of: Path, *words: str) -> None:

@@ -1,6 +1,7 @@
 """What the learned rivals of a run are: the same budget, another way to learn."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from rich.console import Console
 from grandmodel.core.checks import UserError
 from grandmodel.evaluation.statistics.intervals import Difference
 from grandmodel.systems.critic import NoCritic, OwnCritics
+from grandmodel.wiring import train
 from grandmodel.wiring.compose import compose, typed
+from grandmodel.wiring.exit import InterruptedRunError
 from grandmodel.wiring.learned.made import other_hardware, other_version
 from grandmodel.wiring.learned.policies import trained_rival
 from grandmodel.wiring.learned.rivals import beaten, told_beaten
@@ -195,6 +198,29 @@ def test_whoever_trains_a_rival_keeps_others_from_it(tmp_path):
         trained_rival(path, "independent_ppo", settings, train, Console(quiet=True))
     assert "wait until that has ended" in str(said.value)
     assert "hydra.run.dir" not in str(said.value)
+
+
+def test_an_interrupted_rival_goes_on_with_the_run_that_asked_for_it(tmp_path, monkeypatch):
+    origin = origin_of(tmp_path)
+    settings = rival_settings(origin, PATHS)["independent_ppo"]
+    path = tmp_path / "learned" / "independent_ppo"
+
+    def stop(*_, **__):
+        raise InterruptedRunError("interrupted after 8 steps", f"python train.py resume={path}")
+
+    def judge(*_):
+        return trained_rival(path, "independent_ppo", settings, stop, Console(quiet=True))
+
+    what = "interrupted while the learned baseline independent_ppo was trained"
+    with pytest.raises(InterruptedRunError) as said:
+        judge()
+    assert str(said.value) == what
+    monkeypatch.setattr(train, "_judge", judge)
+    result = SimpleNamespace(seconds=1.0, told={})
+    given = (None, origin.folder, origin.settings, result, [], Console(quiet=True), None)
+    with pytest.raises(InterruptedRunError) as said:
+        train._tell(*given)  # pyright: ignore[reportArgumentType]
+    assert str(said.value) == f"{what}; continue with: python train.py resume={tmp_path}"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")

@@ -50,7 +50,8 @@ def trained_rival(
 
     Raises:
         UserError: another process is training it, or it was begun on a GPU and there is none.
-        InterruptedRunError: Ctrl-C; the last checkpoint is written.
+        InterruptedRunError: Ctrl-C; the last checkpoint is written. Who asked for the rival knows
+            the command that goes on.
     """
     folder = RunFolder(path)
     if (path / "metrics.json").exists():
@@ -60,10 +61,8 @@ def trained_rival(
     try:
         _train(folder, name, settings, partial(train, watch=watch), kept)
     except InterruptedRunError as interruption:
-        raise InterruptedRunError(
-            f"interrupted while the learned baseline {name} was trained; the same command, or "
-            "resume= of a run that was being judged, goes on where it stopped"
-        ) from interruption
+        what = f"interrupted while the learned baseline {name} was trained"
+        raise InterruptedRunError(what) from interruption
     except FolderHeldError as held:
         raise UserError(
             f"another process is training the learned baseline {name} in {path}; wait until that "
