@@ -45,6 +45,7 @@ class Evidence:
     causal: bool = True  # nothing was trained on bars after those that were judged
     strain: Strain | None = None  # with late orders and at twice the costs; None likewise
     paths: int = 1  # whose sessions and round trips are counted together
+    middle: bool = False  # that of several paths over the same bars which stands for them
     left_out: tuple[int, ...] = ()  # seeds that were judged on these bars and do not count here
 
 
@@ -125,6 +126,8 @@ def _cannot_tell(evidence: Evidence) -> list[str]:
             f"(at most {DETECTABLE_SHARPE:g} is asked for)"
         )
     on = f" on all {evidence.paths} paths" if evidence.paths > 1 else ""
+    if evidence.middle:
+        on = " on the path in the middle"
     if evidence.trips < MINIMUM_TRIPS:
         reasons.append(f"clause 7: {evidence.trips} round trips{on}, {MINIMUM_TRIPS} are needed")
     if evidence.sessions < MINIMUM_SESSIONS:
@@ -133,8 +136,8 @@ def _cannot_tell(evidence: Evidence) -> list[str]:
     if share is not None and share >= BEST_SHARE:
         made = "more than all" if share > 1.0 else f"{share:.0%}"
         reasons.append(
-            f"clause 7: the best {BEST_SESSIONS} sessions made {made} of the profit, less than "
-            f"{BEST_SHARE:.0%} is needed"
+            f"clause 7: the best {BEST_SESSIONS} sessions{on} made {made} of the profit, less "
+            f"than {BEST_SHARE:.0%} is needed"
         )
     return reasons
 

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from grandmodel.evaluation.protocols.means import mean_record, mean_shift
+from grandmodel.evaluation.protocols.means import (
+    mean_delay,
+    mean_record,
+    mean_shift,
+    with_counts,
+)
 
 
 def test_means_over_paths_keep_words_and_gaps() -> None:
@@ -39,3 +44,32 @@ def test_shifts_are_means_where_the_paths_were_shifted_alike() -> None:
     other = shift(1.0, [0.0], [4])
     assert mean_shift([other, shift(2.0, [0.0], [5])]) == other
     assert mean_shift([None, None]) is None
+
+
+def test_settings_that_all_paths_share_stay_whole() -> None:
+    found = mean_record([{"block": 10, "steps": 10, "share": 1.0}, {"block": 10, "steps": 13}])
+    assert found == {"block": 10, "steps": 11.5, "share": 1.0}
+    assert isinstance(found["block"], int)
+    assert isinstance(found["share"], float)
+
+
+def test_what_a_delay_keeps_follows_from_the_ratios_beside_it() -> None:
+    paths = [
+        [{"name": "1 decision", "sharpe": late, "kept": late / own, "reason": None},
+         {"name": "1 minute", "sharpe": None, "kept": None, "reason": "bars are too long"}]
+        for own, late in ((0.2, 0.4), (0.6, 0.9))
+    ]  # fmt: skip
+    rows = mean_record(paths)
+    late, none = mean_delay(rows, 0.4)
+    np.testing.assert_allclose([late["sharpe"], late["kept"]], [0.65, 0.65 / 0.4])
+    assert none == paths[0][1]
+    for sharpe in (0.0, -0.4, None):
+        assert [row["kept"] for row in mean_delay(rows, sharpe)] == [None, None]
+
+
+def test_counts_are_those_of_all_paths_together() -> None:
+    means = {"votes": 2.5, "rate": {"long": 0.4}, "rows": [{"count": 1.5, "mean": 0.1}]}
+    whole = {"votes": 5, "rate": {"long": 0.5}, "rows": [{"count": 3, "mean": 0.2}]}
+    assert with_counts(means, whole) == {
+        "votes": 5, "rate": {"long": 0.4}, "rows": [{"count": 3, "mean": 0.1}],
+    }  # fmt: skip

@@ -17,6 +17,8 @@ NAMING = ("cost_scale", "delay_bars", "multiple", "bars")  # numbers that say wh
 def mean_record(records: Sequence[Any]) -> Any:
     """Return records of one form with every number replaced by its mean over those that have it.
 
+    A whole number that all of them share stays whole.
+
     Rows of tables are matched by what names them: their words and the keys of ``NAMING``. What
     is neither a number nor a table is that of the first record.
     """
@@ -31,6 +33,8 @@ def mean_record(records: Sequence[Any]) -> Any:
     if isinstance(head, str | bool | list):
         return head
     known = [it for it in records if isinstance(it, int | float)]
+    if isinstance(head, int) and all(isinstance(it, int) and it == head for it in known):
+        return head
     return float(np.mean(known)) if known else head
 
 
@@ -62,3 +66,31 @@ def mean_shift(records: Sequence[Record | None]) -> Record | None:
     own = float(np.mean([it["unshifted_sharpe"] for it in alike]))
     told = {"sharpe": drawn.tolist(), "unshifted_sharpe": own, "p_value": p_value(own, drawn)}
     return {**head, **told}
+
+
+def mean_delay(rows: Sequence[Record], sharpe: float | None) -> list[Record]:
+    """Return `controls.delay` of the paths: what is kept is told from the means that it shows.
+
+    Args:
+        rows: means over the paths.
+        sharpe: of the account, a mean over the paths; nothing is kept where it is not above zero.
+    """
+
+    def kept(late: float | None) -> float | None:
+        return late / sharpe if sharpe is not None and sharpe > 0.0 and late is not None else None
+
+    return [{**row, "kept": kept(row["sharpe"])} for row in rows]
+
+
+def with_counts(means: Any, whole: Any) -> Any:
+    """Return means with the counts, which are whole numbers, of all paths together.
+
+    Args:
+        means: over the paths.
+        whole: the same figures of all paths together.
+    """
+    if isinstance(whole, Mapping) and isinstance(means, Mapping):
+        return {key: with_counts(it, whole.get(key)) for key, it in means.items()}
+    if isinstance(whole, list) and isinstance(means, list) and len(whole) == len(means):
+        return [with_counts(*pair) for pair in zip(means, whole, strict=True)]
+    return whole if isinstance(whole, int) else means

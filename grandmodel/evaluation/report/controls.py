@@ -17,8 +17,9 @@ HEIGHT = 240
 DECADE, FEW = 10.0, 8  # values that far apart stand on a logarithmic axis; so few have own ticks
 KEPT_NOTE = (
     "Clause 5 of the verdict asks that one decision of delay keeps half of the net Sharpe ratio; "
-    "kept is counted on the sessions of all paths together. none: a loss is left; undefined: the "
-    "net Sharpe ratio cannot be told from zero, so there is nothing to keep a share of."
+    "kept is counted on the sessions of all paths together (of a cpcv it is the ratio of the "
+    "means told here). none: a loss is left; undefined: the net Sharpe ratio cannot be told from "
+    "zero, so there is nothing to keep a share of."
 )
 
 

@@ -16,7 +16,12 @@ from grandmodel.evaluation.judging.judgement import Judgement
 from grandmodel.evaluation.measures.kpi import kpi_rows
 from grandmodel.evaluation.measures.trader import trader
 from grandmodel.evaluation.outputs import tidy
-from grandmodel.evaluation.protocols.means import mean_record, mean_shift
+from grandmodel.evaluation.protocols.means import (
+    mean_delay,
+    mean_record,
+    mean_shift,
+    with_counts,
+)
 from grandmodel.evaluation.protocols.pooled import join_judgements, join_tracks
 from grandmodel.evaluation.rivals import baselines
 from grandmodel.evaluation.statistics.intervals import Difference
@@ -168,9 +173,10 @@ def _by_fold(name: str, pieces: Sequence[PieceJudging]) -> dict[str, Any]:
 class SpreadJudging(PooledJudging):
     """Several paths over the same bars: figures are means over them, and so are their bounds.
 
-    Tables are means row by row; money by time and side, margins, the worst session, holding
-    times and counts of decisions are told as those of any judgement of several paths. What is
-    neither is that of the path with the median Sharpe ratio.
+    Tables are means row by row, ratios and ranks in them told from the means; money by time and
+    side, margins, the worst session, holding times and counts are told as those of any judgement
+    of several paths. What is neither is that of the path in the middle, whose Sharpe ratio is the
+    median.
 
     Args:
         prepared: the protocol.
@@ -181,6 +187,7 @@ class SpreadJudging(PooledJudging):
         self.by_path = by_path
         order = sorted(by_path, key=lambda found: found.metrics["sharpe"] or 0.0)
         self.middle = order[(len(order) - 1) // 2]
+        self.middle.evidence = replace(self.middle.evidence, middle=True)
         pieces = [(piece, k) for k, found in enumerate(by_path) for piece in found.pieces]
         super().__init__(prepared, [it for it, _ in pieces], [k for _, k in pieces])
 
@@ -204,11 +211,13 @@ class SpreadJudging(PooledJudging):
         record = mean_record([found.metrics for found in self._paths])
         record |= beaten(mean_differences(record), [rival.name for rival in self.learned])
         record["trader"] = self._trader(record["trader"])
-        record["controls"] |= {
-            "label_shift": mean_shift([it.controls.record["label_shift"] for it in self._paths]),
-            "break_even_cost_scale": break_even_cost_scale(self.measured),
+        record["controls"] |= self._controls(record)
+        record["votes"] = with_counts(record["votes"], self.votes.figures)
+        record |= counts(self) | {
+            "round_trips": len(self.measured.trips),
+            "sessions": len(self.measured.sessions),
+            "env_steps": self.subject.env_steps,
         }
-        record |= counts(self) | {"round_trips": len(self.measured.trips)}
         record["kpis"] = kpi_rows(record, votes=bool(self.subject.team.roles))
         folds = [
             row | {"path": k}
@@ -220,19 +229,28 @@ class SpreadJudging(PooledJudging):
             {"path": k, **{key: found.metrics[key] for key in keys}}
             for k, found in enumerate(self.by_path)
         ]
-        told = {"paths": len(self.by_path), "round_trips": len(self.measured.trips)}
-        return tidy(record | told | {"folds": folds, "by_path": by_path})
+        told = {"paths": len(self.by_path), "folds": folds, "by_path": by_path}
+        return tidy(record | told)
 
     @property
     def _paths(self) -> list[PooledJudging]:
         """The paths, the one in the middle first."""
         return [self.middle, *(found for found in self.by_path if found is not self.middle)]
 
+    def _controls(self, means: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what of `controls` is a ratio or a rank: told from means, not a mean of them."""
+        return {
+            "label_shift": mean_shift([it.controls.record["label_shift"] for it in self._paths]),
+            "delay": mean_delay(means["controls"]["delay"], means["sharpe"]),
+            "break_even_cost_scale": break_even_cost_scale(self.measured),
+        }
+
     def _trader(self, means: Mapping[str, Any]) -> dict[str, Any]:
         """Return `trader`: what has bounds as means over paths, the rest of all together."""
         whole = trader(self._traded(), **self._draws)
         told = {key: it for key, it in means.items() if not key.startswith("break_even_cost")}
         told |= {key: whole[key] for key in OF_ALL_PATHS}
+        told["markouts"] = with_counts(means["markouts"], whole["markouts"])
         gross = {key: it for key, it in means.items() if key.startswith("gross")}
         if (means["gross"] or 0.0) <= 0.0:
             gross = {"gross": None}
