@@ -19,13 +19,17 @@ from grandmodel.evaluation.statistics.selection import overfitting_probability
 from grandmodel.evaluation.statistics.standing import LEAST_CONFIGURATIONS, Series
 from grandmodel.evaluation.trials.ledger import Ledger, Trial
 from grandmodel.evaluation.trials.ledger_lines import LedgerLines
+from grandmodel.evaluation.verdict import RIVALS
 
 NAME_LENGTH = 60
 JUDGE_AGAIN = (
     "has no judgement with session returns and a line in the ledger; judge it with evaluate.py "
     "run=, then give runs= again"
 )
+DIFFERENCE = "sharpe_difference"  # and its bounds, of each baseline of the verdict
+LEAST_SEEDS = 3  # the resamples of two are the seeds themselves
 ONE_SEED = "one seed: no interval over seeds"
+TWO_SEEDS = "two seeds: no interval over seeds"
 OWN_FIGURES = ("sharpe", "total_return", "max_drawdown", "trades", "win_rate", "verdict")
 
 
@@ -106,6 +110,11 @@ def _run(result: RunResult, name: str) -> dict[str, Any]:
         "task": result.task,
         "seed": result.seed,
         **{key: result.metrics.get(key) for key in OWN_FIGURES},
+        "differences": {
+            name: {key: value for key, value in found.items() if key.startswith(DIFFERENCE)}
+            for name, found in (result.metrics.get("baselines") or {}).items()
+            if name in RIVALS
+        },
     }
 
 
@@ -158,9 +167,12 @@ def _told(results: Sequence[RunResult], *, draws: int, seed: int) -> dict[str, A
     value = interquartile_mean(scores[~np.isnan(scores)])
     if len(seeds) == 1:
         notes.append(ONE_SEED)
-    elif whole.sum() > 1:
+    elif whole.sum() >= LEAST_SEEDS:
         found = seeds_interval(scores[whole], draws=draws, seed=seed)
         value, low, high = found.value, found.low, found.high
+    elif whole.sum() == 2:
+        value = interquartile_mean(scores[whole])
+        notes.append(TWO_SEEDS)
     return {
         "configuration": results[0].configuration,
         "sharpe": value,

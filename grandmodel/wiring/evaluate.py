@@ -24,12 +24,12 @@ from grandmodel.wiring.quality import save_quality, show_quality
 from grandmodel.wiring.rules import check_rules
 from grandmodel.wiring.run_config import RunCommand, from_run
 from grandmodel.wiring.run_folder import RunFolder, fresh_folder, fresh_name
-from grandmodel.wiring.same import require_same_bars, told_changes
+from grandmodel.wiring.same import other_costs, other_market, require_same_bars
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.subject import load_subject
 from grandmodel.wiring.system import build_system, read_columns, with_needed_features
 from grandmodel.wiring.train import run_training
-from grandmodel.wiring.unseen import BACKTEST_REMEDY, seen_by_run
+from grandmodel.wiring.unseen import BACKTEST_REMEDY, moved_split, seen_by_run
 
 EVALUATE_OPTIONS: dict[str, object] = {
     "split": "test",
@@ -82,10 +82,12 @@ def run_evaluation(arguments: Sequence[str], console: Console) -> Judged:
     seen = seen_by_run(command.source, stage, split, allowed=allowed)
     occasion = own_split("evaluate", config, stage, split).seen_before(seen[split])
     occasion = replace(occasion, sweep=sweep)
-    changes = told_changes(command.source, stage)
-    if changes:
-        note = f"judged as another instrument than the run was trained on{changes}"
-        occasion = replace(occasion, notes=(*occasion.notes, note))
+    notes = (
+        *occasion.notes,
+        *other_market(command.source, stage),
+        *moved_split(command.source, stage, split),
+    )
+    occasion = replace(occasion, notes=notes)
     return _judge(command, config, stage, occasion, console)
 
 
@@ -116,7 +118,7 @@ def run_backtest(arguments: Sequence[str], console: Console) -> Judged:
         opened=opened,
         sealed=sealed_spans(used),
         chosen_here=bool(notes),
-        notes=notes,
+        notes=(*notes, *other_costs(command.source, stage)),
         sweep=sweep,
     )
     return _judge(command, config, stage, occasion, console)
@@ -178,7 +180,7 @@ def _judge(
         save_quality(stage.dataset, folder.path)
         folder.write_start(command.config, list(command.overrides))
         judging.write(folder.path, command.config, command.overrides)
-    say_where_it_never_trades(subject, console)
+    say_where_it_never_trades(subject, config.agent.execute, console)
     judging.show(console)
     return Judged(folder, judging.metrics)
 

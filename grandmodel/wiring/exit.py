@@ -164,7 +164,8 @@ def cannot_write(error: OSError) -> UserError:
     """Return the sentence about a file or folder that is missing or that the system refused."""
     if isinstance(error, FileNotFoundError):
         return UserError(
-            f"{error.filename} is missing; restore it, or make anew what it belongs to"
+            f"{error.filename} is missing and cannot be made here; restore it, or choose another "
+            "folder with hydra.run.dir= or paths.output="
         )
     return UserError(
         f"{error.filename} cannot be written: {error.strerror}; choose another folder with "

@@ -9,6 +9,7 @@ from grandmodel.core.types import Segment
 from grandmodel.evaluation.controls.sweep import Sweep
 from grandmodel.evaluation.judging.calibration import Validator
 from grandmodel.evaluation.trials.overlap import UsedSpan
+from grandmodel.systems.config import VOTES
 from grandmodel.systems.team import Team
 from grandmodel.wiring.market import Stage
 from grandmodel.wiring.schema import TrainConfig
@@ -94,9 +95,9 @@ def build_validator(
     )
 
 
-def say_where_it_never_trades(subject: Subject, console: Console) -> None:
-    """Say that calibration found no gate at which the team earns."""
-    if subject.gate >= 1.0:
+def say_where_it_never_trades(subject: Subject, execute: str, console: Console) -> None:
+    """Say that calibration found no gate at which the team earns, where a gate decides."""
+    if subject.gate >= 1.0 and execute in ("challenger", VOTES):
         console.print(
             "gate 1.0: no gate earned on validation with enough round trips; the team never trades"
         )

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from grandmodel.core.checks import UserError, require
 from grandmodel.wiring.command_line import given_words, word_of
 from grandmodel.wiring.compose import compose
-from grandmodel.wiring.run_folder import RunFolder, existing_run
+from grandmodel.wiring.run_folder import RunFolder, existing_run, require_training
 from grandmodel.wiring.schema import TrainConfig
 from grandmodel.wiring.sections import PathsConfig
 from grandmodel.wiring.trust import vouch
@@ -57,6 +57,7 @@ def from_run(arguments: Sequence[str], options: dict[str, object]) -> RunCommand
         f"run= is missing; give the folder that train.py named: run=DIR{others}",
     )
     source, stored = existing_run(str(given.pop("run").value()))
+    require_training(source)
     options = {**options, "trust": False}
     chosen = {key: given.pop(key).value() for key in list(given) if key in options}
     home = _home(given)
@@ -88,6 +89,7 @@ def resumed(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig, list[str]]
     """
     given = given_words(arguments, "resume", ONE_RUN)
     source, stored = existing_run(str(given.pop("resume").value()), key="resume")
+    require_training(source, "resume")
     trust = "trust" in given and given.pop("trust").value() is True
     require(
         "judged_run" not in source.read_run_json(),

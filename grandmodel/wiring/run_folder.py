@@ -179,6 +179,20 @@ def existing_run(path: str, key: str = "run") -> tuple[RunFolder, DictConfig]:
     return RunFolder(folder), config
 
 
+def require_training(folder: RunFolder, key: str = "run") -> None:
+    """Refuse the folder of a judgement where that of a training is wanted.
+
+    Raises:
+        UserError: it is one; the training that it judged is named.
+    """
+    judged = folder.read_run_json().get("judged_run")
+    require(
+        judged is None,
+        f"{key}={folder.path} is the folder of a judgement, not of a training; give the run that "
+        f"it judged: {key}={judged}",
+    )
+
+
 def shown_path(path: Path) -> str:
     """Return ``path`` as the user would type it: relative where it lies below this folder."""
     here = Path.cwd()

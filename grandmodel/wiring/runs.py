@@ -18,6 +18,8 @@ from grandmodel.core.files import write_json, write_text
 from grandmodel.evaluation.comparison import compare
 from grandmodel.evaluation.outputs import tidy
 from grandmodel.evaluation.report.runs_page import (
+    OVER_SEEDS,
+    as_one_reasons,
     as_one_rows,
     comparison_rows,
     overfitting_text,
@@ -39,8 +41,8 @@ OWN_KEYS = ("split", "allow_overlap", "trust", "hydra.run.dir")
 PASSED_ON = ("evaluation", "paths", "trainer")  # to the judgement of a run that has none
 MANY_RUNS = "the configuration of each run is in its config.yaml"
 NOTE_ALLOWED = "runs that were trained on bars of the test period are among these"
-FIGURES = ("Sharpe", "verdict", "deflated")  # columns of the terminal that are never folded
-IN_WORDS = ("reason", "trials")  # left to the sentences below the terminal's table
+NEVER_FOLDED = ("Sharpe", OVER_SEEDS, "verdict", "less long only")  # columns of the terminal
+LEFT_TO_REPORT = ("seeds", "deflated", "trials", "less vol target", "less ma cross")
 DRAWS, SEED = 2_000, 0
 
 
@@ -112,13 +114,20 @@ def run_comparison(arguments: Sequence[str], console: Console) -> Path:
     with fresh_folder(Path(command.folder or f"{parent}/{fresh_name(parent)}")) as folder:
         ledger = Ledger(command.ledger or Path(runs[0].config["paths"]["ledger"]))
         listed = {folder_of(line) for line in ledger.lines()}
+        known = [_judgement(command, run, listed) for run in runs]
+        places = [
+            found or _judge(command, run, console) for run, found in zip(runs, known, strict=True)
+        ]
         results = [
-            result_of(run, task, _judged(command, run, listed, console), ledger)
-            for run, task in zip(runs, tasks_of(runs), strict=True)
+            result_of(run, task, place, ledger)
+            for run, task, place in zip(runs, tasks_of(runs), places, strict=True)
         ]
         record = compare(results, ledger, draws=DRAWS, seed=SEED)
         record = tidy({"split": command.split, **record})
         notes = [NOTE_ALLOWED] if seen else []
+        if now := known.count(None):
+            sealed = ", which opened their sealed bars" if command.split == "test" else ""
+            notes.append(f"{now} of {len(runs)} runs were judged on {command.split} now{sealed}")
         _write(folder, command, arguments, record, notes)
     _show(record, notes, console)
     return folder.path
@@ -197,17 +206,17 @@ def _refuse_seen(command: RunsCommand, runs: Sequence[Finished]) -> bool:
     return bool(found)
 
 
-def _judged(
-    command: RunsCommand, run: Finished, listed: Collection[Path], console: Console
-) -> Path:
-    """Return the judgement of a run; it is made where there is none."""
+def _judgement(command: RunsCommand, run: Finished, listed: Collection[Path]) -> Path | None:
+    """Return a judgement that there is already."""
+    evaluations = command.output / "evaluate"
+    return judgement_of(run, command.split, evaluations, command.words, listed)
+
+
+def _judge(command: RunsCommand, run: Finished, console: Console) -> Path:
+    """Judge a run as `evaluate.py run=` does, quietly; return the folder."""
     place = run.folder.path
-    found = judgement_of(run, command.split, command.output / "evaluate", command.words, listed)
-    if found is None:
-        console.print(f"judging {place} on {command.split}", markup=False)
-        words = [f"run={place}", *command.words]
-        found = run_evaluation(words, Console(quiet=True)).folder.path
-    return found
+    console.print(f"judging {place} on {command.split}", markup=False)
+    return run_evaluation([f"run={place}", *command.words], Console(quiet=True)).folder.path
 
 
 def _write(
@@ -229,14 +238,17 @@ def _write(
 def _show(record: dict[str, Any], notes: Sequence[str], console: Console) -> None:
     """Print verdicts on seeds, the table of configurations, and what choosing among them means."""
     title = f"{record['split']}: {len(record['runs'])} runs"
-    console.print(_terminal_table(title, comparison_rows(record)))
+    rows = comparison_rows(record)
+    console.print(_terminal_table(title, [{k: row[k] for k in row if k != "note"} for row in rows]))
+    for row in (row for row in rows if row["note"]):
+        console.print(f"{row['configuration']}: {row['note']}", markup=False)
     as_one = as_one_rows(record)
     if as_one:
         one_task = len({row["task"] for row in as_one}) == 1
-        without = (*IN_WORDS, "task") if one_task else IN_WORDS
+        without = (*LEFT_TO_REPORT, "task") if one_task else LEFT_TO_REPORT
         figures = [{key: row[key] for key in row if key not in without} for row in as_one]
         console.print(_terminal_table("seeds judged as one", figures))
-    for row in as_one:
+    for row in as_one_reasons(record):
         console.print(f"{row['configuration']}, {row['task']}: {row['reason']}", markup=False)
     console.print(overfitting_text(record), markup=False)
     for note in notes:
@@ -246,7 +258,7 @@ def _show(record: dict[str, Any], notes: Sequence[str], console: Console) -> Non
 def _terminal_table(title: str, rows: Sequence[Row]) -> Table:
     table = Table(title=title, box=box.SIMPLE)
     for name in rows[0]:
-        table.add_column(name, no_wrap=name in FIGURES, overflow="fold")
+        table.add_column(name, no_wrap=name in NEVER_FOLDED, overflow="fold")
     for row in rows:
         cells = [cell(row[name]) for name in row]
         table.add_row(*(Text(f"{it.text}  {it.small}".rstrip()) for it in cells))

@@ -45,3 +45,15 @@ def told_changes(folder: RunFolder, stage: Stage) -> str:
         if then.get(name) != now.get(name)
     ]
     return f": {', '.join(changes)}" if changes else ""
+
+
+def other_market(folder: RunFolder, stage: Stage) -> tuple[str, ...]:
+    """Return a note on the facts of the instrument that the run was not trained with."""
+    changes = told_changes(folder, stage)
+    return (f"judged as another instrument than the run was trained on{changes}",) * bool(changes)
+
+
+def other_costs(folder: RunFolder, stage: Stage) -> tuple[str, ...]:
+    """Return that note for bars of the run's own instrument; those of another have others."""
+    then = folder.read_run_json().get("instrument_facts", {}).get("name")
+    return other_market(folder, stage) if then == stage.dataset.instrument.name else ()

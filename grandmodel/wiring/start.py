@@ -8,7 +8,7 @@ import torch
 
 from grandmodel.core.checks import require
 from grandmodel.learning import checkpoint
-from grandmodel.wiring.run_folder import RunFolder, existing_run
+from grandmodel.wiring.run_folder import RunFolder, existing_run, require_training
 from grandmodel.wiring.schema import TrainConfig
 
 
@@ -30,6 +30,7 @@ def read_start(run: str) -> Start:
         UserError: there is no such run, or its checkpoint cannot be read.
     """
     source, _ = existing_run(run, key="init_from")
+    require_training(source, "init_from")
     chosen = source.best_checkpoint if source.best_checkpoint.exists() else source.last_checkpoint
     state = checkpoint.load(chosen)
     return Start(

@@ -135,7 +135,7 @@ def _tell(
             what = interruption.what  # a rival's own folder is not the one to go on with
         raise InterruptedRunError(what, f"python train.py resume={folder.path}") from interruption
     log_report(loggers, shown, judging.metrics)
-    say_where_it_never_trades(judging.subject, console)
+    say_where_it_never_trades(judging.subject, judging.config.agent.execute, console)
     judging.show(console)
     score = (result.best_row or {}).get("score")
     return float(score) if isinstance(score, int | float) else 0.0

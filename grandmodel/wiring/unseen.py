@@ -58,6 +58,17 @@ def seen_by_run(source: RunFolder, stage: Stage, split: str, *, allowed: bool) -
     return _allowed(seen, allowed=allowed)
 
 
+def moved_split(source: RunFolder, stage: Stage, split: str) -> tuple[str, ...]:
+    """Return a note where a split is not the stretch that a run had set aside for it."""
+    if stage.dataset.synthetic:
+        return ()
+    used = [UsedSpan.from_record(record) for record in source.read_run_json().get("used", [])]
+    then = {(span.use, span.start_ns, span.end_ns) for span in used}
+    now = {(span.use, span.start_ns, span.end_ns) for span in stage.used(split, "")}
+    said = f"split={split} is not the stretch that the run had set aside for it"
+    return () if now <= then else (said,)
+
+
 def _sentences(
     stage: Stage, split: str, used: Iterable[UsedSpan], maker: str, remedy: str
 ) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from test_seeds_together import judged
 
 from grandmodel.evaluation.comparison import (
     ONE_SEED,
+    TWO_SEEDS,
     RunResult,
     compare,
     configuration_names,
@@ -124,6 +125,11 @@ def test_several_seeds_have_an_interval_and_the_best_comes_first() -> None:
     assert best["sharpe"] == pytest.approx(3.2)
     assert best["sharpe_ci_low"] < 3.2 < best["sharpe_ci_high"]
     assert best["notes"] == []
+
+
+def test_two_seeds_have_no_interval_over_seeds() -> None:
+    (row,) = told([result(0.1, seed, float(seed)) for seed in (1, 2)])["configurations"]
+    assert (row["sharpe"], row["sharpe_ci_low"], row["notes"]) == (1.5, None, [TWO_SEEDS])
 
 
 def test_one_seed_is_said_so() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from grandmodel.core.checks import UserError
 from grandmodel.wiring.exit import guarded
-from grandmodel.wiring.run_folder import RunFolder, fresh_folder
+from grandmodel.wiring.run_folder import RunFolder, fresh_folder, require_training
 
 
 def _hold(path: Path, ready) -> None:
@@ -35,6 +35,15 @@ def test_a_folder_is_one_processes_until_that_ends(tmp_path: Path) -> None:
     with RunFolder(tmp_path).held():
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_judgement_is_no_training(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_run_json(seed=0)
+    require_training(folder)
+    folder.write_run_json(judged_run="outputs/train/it")
+    with pytest.raises(UserError, match=r"folder of a judgement.*: run=outputs/train/it"):
+        require_training(folder)
 
 
 def _refused(path: Path, *, begun: bool) -> None:

@@ -15,8 +15,9 @@ from grandmodel.wiring.compose import compose, typed
 from grandmodel.wiring.market import Stage, build_dataset
 from grandmodel.wiring.occasion import Occasion
 from grandmodel.wiring.run_folder import RunFolder
+from grandmodel.wiring.same import other_costs, other_market
 from grandmodel.wiring.schema import TrainConfig
-from grandmodel.wiring.unseen import seen_by_run, seen_by_start
+from grandmodel.wiring.unseen import moved_split, seen_by_run, seen_by_start
 
 NO_TAPE: Tape = None  # pyright: ignore[reportAssignmentType] - spans need the bars only
 
@@ -113,3 +114,20 @@ def test_a_judgement_names_the_remedy_of_its_case(file: Path, tmp_path: Path) ->
         seen_by_run(mixed, moved, "test", allowed=False)
     assert "data.split" not in str(caught.value)
     assert "backtest.py and data.start=2020-" in str(caught.value)
+
+
+def test_a_split_that_was_moved_and_costs_that_were_changed_are_told(
+    file: Path, tmp_path: Path
+) -> None:
+    source, made = RunFolder(tmp_path), stage(file)
+    source.write_run_json(used=[span.as_record() for span in used(made)], **made.facts())
+    assert moved_split(source, made, "test") == ()
+    (note,) = moved_split(source, stage(file, "data.start=2020-03-01"), "test")
+    assert note == "split=test is not the stretch that the run had set aside for it"
+    assert other_costs(source, made) == other_market(source, made) == ()
+    dear = stage(file, "instrument.fee_bps=7")
+    (note,) = other_costs(source, dear)
+    assert "is 7.0" in note
+    other = stage(file, "instrument=ES")
+    assert len(other_market(source, other)) == 1
+    assert other_costs(source, other) == ()

@@ -27,12 +27,16 @@ AS_ONE_NOTE = (
 )
 
 
+OVER_SEEDS = "Sharpe over seeds"
+REASON_KEYS = {"configuration": "configuration", "task": "task", "reason": "verdict_reason"}
+
+
 def comparison_rows(record: Mapping[str, Any]) -> list[Row]:
     """A row per configuration, best first."""
     return [
         {
             "configuration": row["name"],
-            "Sharpe": Cell(
+            OVER_SEEDS: Cell(
                 tables.shown(row["sharpe"], "number"), tables.interval(row, "sharpe", "number")
             ),
             "seeds": len(row["seeds"]),
@@ -56,10 +60,28 @@ def as_one_rows(record: Mapping[str, Any]) -> list[Row]:
             ),
             "deflated": tables.shown(row.get("deflated_sharpe"), "percent"),
             "trials": tables.shown(row.get("trials"), "count"),
-            "reason": row["verdict_reason"],
+            **_beyond(row.get("differences") or {}),
         }
         for row in record.get("as_one") or []
     ]
+
+
+def as_one_reasons(record: Mapping[str, Any]) -> list[Row]:
+    """A row per verdict on several seeds: why it is so."""
+    return [
+        {key: row[name] for key, name in REASON_KEYS.items()} for row in record.get("as_one") or []
+    ]
+
+
+def _beyond(differences: Mapping[str, Any]) -> Row:
+    """Return how far a Sharpe ratio lies beyond that of each baseline, a cell each."""
+    key = "sharpe_difference"
+    return {
+        f"less {name.replace('_', ' ')}": Cell(
+            tables.shown(found.get(key), "number"), tables.interval(found, key, "number")
+        )
+        for name, found in differences.items()
+    }
 
 
 def settings_rows(record: Mapping[str, Any]) -> list[Row]:
@@ -79,10 +101,10 @@ def overfitting_text(record: Mapping[str, Any]) -> str:
 
 def comparison_sections(record: Mapping[str, Any]) -> list[Section]:
     """Return everything below the title."""
-    varied, as_one = record.get("plateau") or [], as_one_rows(record)
+    varied, as_one = record.get("plateau") or [], record.get("as_one")
     differing = settings_rows(record)
     return [
-        *([Section("Seeds judged as one", (Table(as_one),), AS_ONE_NOTE)] if as_one else []),
+        *([Section("Seeds judged as one", tuple(_as_one(record)), AS_ONE_NOTE)] if as_one else []),
         Section("Configurations", (Table(comparison_rows(record)),), NOTE),
         *([Section("Settings that differ", (Table(differing),))] if differing else []),
         Section("Seeds and tasks", tuple(_tables(record))),
@@ -90,6 +112,10 @@ def comparison_sections(record: Mapping[str, Any]) -> list[Section]:
         *([plateau_section(varied)] if varied else []),
         Section("Every run", (Table([_run(it) for it in record["runs"]]),)),
     ]
+
+
+def _as_one(record: Mapping[str, Any]) -> list[Table]:
+    return [Table(as_one_rows(record)), Table(as_one_reasons(record), "why")]
 
 
 def _tables(record: Mapping[str, Any]) -> list[Table]:
@@ -123,6 +149,7 @@ def _run(row: Mapping[str, Any]) -> Row:
             key.replace("_", " "): tables.shown(row[key], kinds[key])
             for key in ("sharpe", "total_return", "max_drawdown", "trades")
         },
+        **_beyond(row.get("differences") or {}),
         "verdict": row["verdict"],
         "judged in": row["judgement"],
     }
