@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from grandmodel.envs.action import session_edge
 from grandmodel.evaluation.measures.metrics import mean_decision_return
 from grandmodel.evaluation.measures.vote_report import rule_counts
@@ -21,6 +23,7 @@ def judged_facts(judging: "Judging") -> dict[str, Any]:
         "test_openings": 0,  # known when the ledger's line is written
         "chosen_here": judging.occasion.chosen_here,
         "causal": judging.occasion.causal,
+        **_judged_days(judging),
         "sessions_per_year": judging.stage.sessions_per_year,
         "block_sessions": block_sessions(judging.measured.sessions, judging.measured.trips),
         "round_trips": len(judging.measured.trips),
@@ -47,6 +50,21 @@ def judged_facts(judging: "Judging") -> dict[str, Any]:
         mine = mean_decision_return(judging.measured.track)
         facts["share_of_optimum"] = mine / best if best > 0 else None
     return facts
+
+
+def _judged_days(judging: "Judging") -> dict[str, str | None]:
+    """Return the days of the first and the last judged session; None for bars that were made.
+
+    A session is named by the day on which it closes, on the exchange's clock.
+    """
+    keys = ("judged_from", "judged_to")
+    closes = judging.measured.sessions.close_time_ns
+    dataset = judging.stage.dataset
+    if dataset.synthetic or len(dataset.paths) > 1 or not len(closes):
+        return dict.fromkeys(keys)
+    zone = dataset.instrument.timezone
+    ends = pd.to_datetime([closes.min() - 1, closes.max() - 1], utc=True).tz_convert(zone)
+    return {key: f"{end:%Y-%m-%d}" for key, end in zip(keys, ends, strict=True)}
 
 
 def counts(judging: "Judging") -> dict[str, dict[str, Any]]:

@@ -25,6 +25,7 @@ from grandmodel.evaluation.outputs import (
     write_metrics,
     write_tables,
 )
+from grandmodel.evaluation.report.folds import terminal_folds
 from grandmodel.evaluation.report.kpi_tables import kpis_line
 from grandmodel.evaluation.report.page import write_report
 from grandmodel.evaluation.report.section import Section
@@ -201,6 +202,8 @@ class Judging:
         if self.subject.team.roles:
             console.print(terminal_rules(self.metrics))
         console.print(terminal_table(self.metrics))
+        if (folds := terminal_folds(self.metrics)) is not None:
+            console.print(folds)
         reason = self.metrics["verdict_reason"]
         for line in (*control_lines(self.metrics), kpis_line(self.metrics), reason):
             console.print(line, markup=False)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from grandmodel.evaluation.report.contents import ReportData
 from grandmodel.evaluation.report.tables import openings_text, orders_text
+from grandmodel.evaluation.report.words import judged_text, seal_label
 from grandmodel.evaluation.trials.ledger import Trial
 from grandmodel.market.cost_table import COST_KEYS
 from grandmodel.wiring.quality import quality_of
@@ -38,6 +39,7 @@ def report_data(
             "run": folder.name,
             "instrument": instrument.name,
             "split": occasion.split,
+            "judged": judged_text(judging.metrics),
             "seed": str(judging.config.seed),
             **_steps(judging),
             "orders": orders_text(judging.config.env),
@@ -65,7 +67,11 @@ def _steps(judging: "Judging") -> dict[str, str]:
     """Return the steps that were taken, or, of a judgement, those up to the judged checkpoint."""
     taken = judging.occasion.kind == "train"
     what = "environment steps, whole training" if taken else "environment steps, judged checkpoint"
-    return {what: f"{judging.subject.env_steps:,}"}
+    steps = f"{judging.subject.env_steps:,}"
+    if "folds" not in judging.metrics:
+        return {what: steps}
+    why = "each fold trains a team of its own up to the checkpoint that is judged"
+    return {"environment steps, sum over the folds": f"{steps} ({why})"}
 
 
 def _origin(kind: str, trial: Trial, words: Sequence[str]) -> dict[str, str]:
@@ -86,7 +92,7 @@ def _seal(judging: "Judging") -> dict[str, str]:
     if judging.stage.dataset.synthetic:
         return judging.told
     openings = openings_text(judging.metrics["test_openings"])
-    return judging.told | {"sealed test split": openings}
+    return judging.told | {seal_label(judging.metrics): openings}
 
 
 def _records(frame: pd.DataFrame) -> Sequence[Mapping[str, Any]]:

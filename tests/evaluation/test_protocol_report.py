@@ -1,6 +1,8 @@
 """What a report tells of folds, of paths, and of runs beside one another."""
 
-from grandmodel.evaluation.report.folds import SPREAD, fold_sections
+from rich.console import Console
+
+from grandmodel.evaluation.report.folds import SPREAD, fold_sections, terminal_folds
 from grandmodel.evaluation.report.markdown import text_of
 from grandmodel.evaluation.report.runs_page import comparison_sections, overfitting_text
 
@@ -29,6 +31,20 @@ def test_paths_are_marked_as_what_they_are() -> None:
     assert paths.note == SPREAD
     assert folds.title == "Folds"
     assert folds.blocks[0].rows[0]["path"] == 1
+
+
+def test_the_terminal_tells_the_folds_in_eighty_columns() -> None:
+    assert terminal_folds({"sharpe": 1.0}) is None
+    for more in ({}, {"by_path": [{"path": 0, **FIGURES}]}):
+        console = Console(width=80, record=True, quiet=False)
+        table = terminal_folds({"folds": [{"path": 11, **FOLD}], **more})
+        assert table is not None
+        console.print(table)
+        said = console.export_text()
+        row = next(line for line in said.splitlines() if "1of6" in line).split()
+        assert row == [*(["11"] if more else []), "1of6", "2020-01-01", "2020-02-01", "2.50",
+                       "1.25", "40", "0.35"]  # fmt: skip
+        assert ("path" in said) == bool(more)
 
 
 def test_a_comparison_tells_every_configuration_and_run() -> None:

@@ -259,6 +259,16 @@ def test_means_and_missing_intervals_are_told_beside_the_figures():
     assert "No intervals" not in text(alone, sections(alone))
 
 
+def test_an_account_that_never_traded_has_no_band_beside_its_curve(data):
+    still = data.baselines["flat"]
+    assert equity_curve(still, band_seed=0).low is None
+    found = dataclasses.replace(data, own=still)
+    said = text(found, [sections(found)[0]])
+    assert "1.000 to 1.000" not in said
+    assert "band" not in said
+    assert "band" in text(data, [sections(data)[0]])
+
+
 def test_falls_are_told_with_the_minus_of_all_figures(data):
     own = equity_curve(data.own)
     told = [str(row["policy"].text) for row in drawdown_rows(own, {"other": own})]

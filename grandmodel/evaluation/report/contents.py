@@ -27,8 +27,9 @@ BAND_NOTE = (
 )
 EQUITY_NOTE = (
     "What one unit of capital became, by close of the sessions, a mean where there are several "
-    "paths (they are drawn thin). The band resamples the policy's own sessions."
+    "paths (they are drawn thin)."
 )
+EQUITY_BAND_NOTE = " The band resamples the policy's own sessions."
 COSTS_NOTE = (
     "In red what is not charged. Ticks and currency are per contract or unit, bps hundredths of a "
     "percent of the value traded; financing of positions held over nights comes on top where the "
@@ -101,7 +102,7 @@ def _curves(data: ReportData) -> list[Section]:
     falls = _few(others)
     below = Picture(figures.drawdown_figure(own, falls), drawdown_rows(own, falls))
     return [
-        Section(EQUITY_TITLE, (equity,), EQUITY_NOTE),
+        Section(EQUITY_TITLE, (equity,), EQUITY_NOTE + EQUITY_BAND_NOTE * (own.low is not None)),
         Section("Drawdown", (below,), DRAWDOWN_NOTE),
     ]
 

@@ -102,7 +102,7 @@ def _delay(record: Record, metrics: Record) -> Section | None:
         {
             "later by": row["name"],
             "Sharpe": _number(row["sharpe"]),
-            "kept": kept_text(row["kept"], metrics),
+            "kept": "" if row["sharpe"] is None else kept_text(row["kept"], metrics),
             "not available": row.get("reason") or "",
         }
         for row in record.get("delay") or []
@@ -151,8 +151,9 @@ def _surrogates(record: Record) -> Section | None:
     figure = _among(found["sharpe"], found["real_sharpe"], "real bars")
     note = (
         "The same team on bars whose returns have the same power spectrum in another order. If it "
-        "earns as much there, it does not know what it seems to know. Real bars and draws are the "
-        "first sessions of the first path, so their ratio is not quite the one above; with so many "
+        "earns as much there, it does not know what it seems to know; a low p speaks for it. Real "
+        "bars and draws are the first sessions of the first path, so their ratio is not quite the "
+        "one above; with so many "
         f"draws p cannot fall below {1 / (found['draws'] + 1):.3f}."
     )
     return Section("Bars with random phases", (Picture(figure, ()), Table(rows)), note)

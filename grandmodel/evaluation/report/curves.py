@@ -37,7 +37,8 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
 
     Args:
         measured: a track with its sessions.
-        band_seed: seed of a resampling band; none is drawn without it.
+        band_seed: seed of a resampling band; none is drawn without it, or where no session
+            differs from another.
     """
     sessions = measured.sessions
     parts = [sessions.net[sessions.rows_of(index)] for index in range(len(sessions.paths))]
@@ -48,7 +49,7 @@ def equity_curve(measured: Measured, *, band_seed: int | None = None) -> EquityC
     x = session_x(sessions, length)
     falls = [curve / np.maximum.accumulate(curve) - 1.0 for curve in curves]
     low = high = None
-    if band_seed is not None and length:
+    if band_seed is not None and length and np.ptp(sessions.net) > 0.0:
         block = block_sessions(sessions, measured.trips)
         low, high = (edge[keep] for edge in _band(sessions, length, block, band_seed))
     few = thin(length + 1, MAX_POINTS // max(1, len(curves)))

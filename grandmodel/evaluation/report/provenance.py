@@ -5,6 +5,7 @@ from typing import Any
 
 from grandmodel.evaluation.report.section import Section, Table
 from grandmodel.evaluation.report.tables import openings_text, shown
+from grandmodel.evaluation.report.words import seal_label
 
 STANDING: tuple[tuple[str, str, str, str], ...] = (  # section, key, label, format
     ("", "trials", "trials on these bars, this one included", "count"),
@@ -27,7 +28,7 @@ def trial_section(metrics: Mapping[str, Any]) -> Section:
             rows.append({"figure": label, "value": shown(where[key], kind)})
     if metrics.get("test_openings"):
         said = openings_text(metrics["test_openings"])
-        rows.append({"figure": "sealed test split", "value": said})
+        rows.append({"figure": seal_label(metrics), "value": said})
     return Section("Trials", (Table(rows),), "From the ledger; see docs/definitions.md, Deflation.")
 
 

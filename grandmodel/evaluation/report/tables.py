@@ -17,7 +17,7 @@ from grandmodel.evaluation.report.section import (
     cell,
     shown,
 )
-from grandmodel.evaluation.report.words import interval_note, paths_note
+from grandmodel.evaluation.report.words import interval_note, judged_text, paths_note, seal_label
 
 TRIPS, COSTS = "Round trips", "Costs paid, currency"
 ROWS: tuple[tuple[str, str, str], ...] = (  # key, label, format
@@ -97,11 +97,14 @@ def orders_text(env: EnvConfig) -> str:
 def terminal_table(metrics: Mapping[str, Any]) -> Table:
     """One row per policy, baseline and reference; the policy's intervals below its figures.
 
+    Its title says which part was judged, its days or sessions, and the verdict.
+
     Below it stand what figures of several paths are, why there are no intervals, how often the
     sealed test split was opened, where it was, and the grid on which references were tuned.
     """
     labels = {key: (label, kind) for key, label, kind in ROWS}
-    table = Table(title=f"{metrics.get('split', '')}: {metrics.get('verdict', '')}", box=box.SIMPLE)
+    judged = ", ".join(it for it in (metrics.get("split"), judged_text(metrics)) if it)
+    table = Table(title=f"{judged}: {metrics.get('verdict', '')}", box=box.SIMPLE)
     table.add_column("", no_wrap=True)
     for heading in TERMINAL_COLUMNS.values():
         table.add_column(heading, justify="right")
@@ -113,7 +116,7 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
             _add_intervals(table, values)
     notes = [note for note in (paths_note(metrics), interval_note(metrics)) if note]
     if metrics.get("test_openings"):
-        notes.append(f"sealed test split: {openings_text(metrics['test_openings'])}")
+        notes.append(f"{seal_label(metrics)}: {openings_text(metrics['test_openings'])}")
     if metrics.get("reference_grid"):
         notes.append(f"references: {metrics['reference_grid']}")
     if metrics.get("edge") == "flat":

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from grandmodel.evaluation.report.figures import CLASS_COLOURS, OWN, styled
 from grandmodel.evaluation.report.section import DOWN, UP, Cell, Picture, Row, Section, Table
 from grandmodel.evaluation.report.tables import interval, shown
+from grandmodel.evaluation.report.words import never_traded
 
 GROUPS = (  # key, its column, title
     ("by_year", "year", "Profit by year"),
@@ -29,7 +30,7 @@ def trader_sections(metrics: Mapping[str, Any]) -> list[Section]:
     return [
         Section(
             "What a trade is worth",
-            (Table(_worth_rows(told)), *(_group(told, *group) for group in GROUPS)),
+            (Table(_worth_rows(metrics)), *(_group(told, *group) for group in GROUPS)),
             f"In {unit} per unit traded, a round trip: what is left after costs is net, and costs "
             "of more than gross leave nothing. Money (in currency) and round trips are means over "
             "paths where there are several; 95 % bands in small type.",
@@ -55,7 +56,8 @@ def trader_sections(metrics: Mapping[str, Any]) -> list[Section]:
     ]
 
 
-def _worth_rows(told: Mapping[str, Any]) -> list[Row]:
+def _worth_rows(metrics: Mapping[str, Any]) -> list[Row]:
+    told = metrics["trader"]
     labels = {
         "gross": "gross",
         "cost": "cost",
@@ -63,7 +65,8 @@ def _worth_rows(told: Mapping[str, Any]) -> list[Row]:
         "break_even_cost": "break-even cost",
     }
     if told["break_even_cost"] is None:
-        labels["break_even_cost"] += ": none, nothing is left before costs"
+        why = "it never traded" if never_traded(metrics) else "nothing is left before costs"
+        labels["break_even_cost"] += f": none, {why}"
     return [
         {
             f"{told['unit']} a round trip": label,

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from grandmodel.core.files import write_text
 from grandmodel.evaluation.protocols.plan import Fold, Piece, carry_out
+from grandmodel.evaluation.report.folds import terminal_folds
 from grandmodel.evaluation.report.tables import terminal_table
 from grandmodel.wiring.controls import SWEEP_OPTIONS
 from grandmodel.wiring.exit import InterruptedRunError
@@ -100,6 +101,8 @@ def _show_finished(command: ProtocolCommand, console: Console) -> None:
     metrics = json.loads((command.path / "metrics.json").read_text())
     console.print(f"{command.path} is finished: this is what it found")
     console.print(terminal_table(metrics))
+    if (folds := terminal_folds(metrics)) is not None:
+        console.print(folds)
     console.print(metrics["verdict_reason"], markup=False)
 
 
