@@ -80,22 +80,27 @@ def load_dataset(
     for note in notes:
         log.warning(note)
     finest = file_bars if file_bars.minutes < minutes else None
-    cut_from = None
-    if stop < len(bars):
-        cut_from = bars_fingerprint([MarketPath(bars, finest)])
-        end_ns = int(bars.close_time_ns[stop - 1])
-        bars = bars.slice(0, stop)
-        finest = None if finest is None else finest.between(None, end_ns)
+    path, cut_from = _up_to(stop, MarketPath(bars, finest))
     spans = {name: (span,) for name, span in splits.items() if span.stop > span.start}
     empty: dict[str, tuple[Span, ...]] = dict.fromkeys(splits, ())
     return Dataset(
-        paths=(MarketPath(bars, finest),),
+        paths=(path,),
         splits=empty | spans,
         synthetic=False,
         notes=tuple(notes),
         events=events,
         cut_from=cut_from,
     )
+
+
+def _up_to(stop: int, path: MarketPath) -> tuple[MarketPath, str | None]:
+    """Cut a path before a bar; the fingerprint of the whole comes with it, None uncut."""
+    bars, finest = path.bars, path.finest
+    if stop >= len(bars):
+        return path, None
+    end_ns = int(bars.close_time_ns[stop - 1])
+    cut = None if finest is None else finest.between(None, end_ns)
+    return MarketPath(bars.slice(0, stop), cut), bars_fingerprint([path])
 
 
 def _with_facts(bars: Bars) -> Bars:
