@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from grandmodel.evaluation.accounts.track import Market, Track
-from grandmodel.evaluation.judging.execution import JudgeRule, rules_beside
+from grandmodel.evaluation.judging.execution import JudgeRule, beside_names, rules_beside
 from grandmodel.evaluation.judging.judge import Judge
 from grandmodel.evaluation.judging.judgement import Judgement
 from grandmodel.evaluation.measures.kpi import kpi_rows
@@ -106,6 +106,7 @@ class Judging:
 
     def _judge(self) -> tuple[Judgement, int, dict[str, int]]:
         config, subject = self.config, self.subject
+        names = beside_names(config.agent.execute)
         if self.occasion.split == "validation" and self.occasion.chosen_here:
             listed = any(abs(subject.gate - gate) < 1e-9 for gate in config.evaluation.gates)
             calibrated = config.agent.execute in ("challenger", VOTES)
@@ -113,7 +114,8 @@ class Judging:
                 config = replace(config, agent=config.agent.passing(subject.gate))
             validator = build_validator(config, self.stage, subject.sd_floor, detail=True)
             found = validator(subject.team, subject.gate)
-            return found.judgement, found.row, found.beside_rows
+            beside = zip(names, found.beside_rows.values(), strict=True)
+            return found.judgement, found.row, dict(beside)
         own = JudgeRule(config.agent.execute, subject.gate)
         rules = (own, *rules_beside(config.agent.execute))
         judge = Judge(
@@ -125,7 +127,7 @@ class Judging:
             detail=True,
             block=config.evaluation.block,
         )
-        return judge(subject.team), 0, {"argmax": 1, "literal": 2}
+        return judge(subject.team), 0, dict(zip(names, (1, 2), strict=True))
 
     def _metrics(self) -> dict[str, Any]:
         differences = {

@@ -8,12 +8,19 @@ from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from grandmodel.wiring.run_folder import shown_path
 
-SHOWN_METRICS = ("sharpe", "total_return", "max_drawdown", "trades")
+HEADINGS = {
+    "sharpe": "Sharpe",
+    "total_return": "return",
+    "max_drawdown": "drawdown",
+    "trades": "trips",
+}
 
 
 class SweepSummary(Callback):
@@ -26,16 +33,26 @@ class SweepSummary(Callback):
         SweepSummary.folder = Path(config.hydra.sweep.dir)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print overrides and metrics of every run, in job order."""
+        """Print what differs between the runs, and metrics of each, in job order."""
         folder = Path(config.hydra.sweep.dir)
-        table = Table(title="sweep")
-        for heading in ("run", "overrides", *SHOWN_METRICS, "verdict"):
-            table.add_column(heading)
-        for run in sorted((path for path in folder.glob("*") if path.is_dir()), key=_job_number):
-            table.add_row(*_row(run))
-        console = Console(soft_wrap=True)
-        console.print(table)
-        console.print(f"run: {shown_path(folder)}", highlight=False)
+        console = Console()
+        console.print(sweep_table(folder))
+        console.print(f"run: {shown_path(folder)}", highlight=False, soft_wrap=True)
+
+
+def sweep_table(folder: Path) -> Table:
+    """Return one row per run of a multirun: the overrides that others lack, and its metrics."""
+    runs = sorted((path for path in folder.glob("*") if path.is_dir()), key=_job_number)
+    given = [_overrides(run) for run in runs]
+    shared = set.intersection(*map(set, given)) if len(given) > 1 else set()
+    table = Table(title="sweep", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("run", "overrides that differ", *HEADINGS.values(), "verdict"):
+        right = heading in HEADINGS.values()
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for run, words in zip(runs, given, strict=True):
+        own = "\n".join(word for word in words if word not in shared)
+        table.add_row(run.name, Text(own), *_figures(run))
+    return table
 
 
 @contextmanager
@@ -61,15 +78,17 @@ def _job_number(path: Path) -> tuple[int, str]:
     return (int(path.name), "") if path.name.isdigit() else (1 << 30, path.name)
 
 
-def _row(run: Path) -> list[str]:
-    overrides = run / "overrides.txt"
-    given = " ".join(overrides.read_text().split()) if overrides.exists() else ""
+def _overrides(run: Path) -> list[str]:
+    file = run / "overrides.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _figures(run: Path) -> list[str]:
     metrics_file = run / "metrics.json"
     if not metrics_file.exists():
-        return [run.name, given, *("-" for _ in SHOWN_METRICS), "not finished"]
+        return [*("-" for _ in HEADINGS), "not finished"]
     metrics = json.loads(metrics_file.read_text())
-    shown = [_figure(metrics.get(key)) for key in SHOWN_METRICS]
-    return [run.name, given, *shown, str(metrics.get("verdict"))]
+    return [*(_figure(metrics.get(key)) for key in HEADINGS), str(metrics.get("verdict"))]
 
 
 def _figure(value: float | None) -> str:

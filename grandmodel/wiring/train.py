@@ -73,9 +73,11 @@ def run_training(
     *,
     resume: bool,
     watch: Watch | None = None,
+    tell_bars: bool = True,
 ) -> float:
     """Train, judge and write a run; return its validation score.
 
+    ``tell_bars=False`` prints no data quality, for the rivals of a run that has printed the same.
     ``watch`` is told steps taken and steps in all after every update, those of its rivals included.
 
     Raises:
@@ -87,7 +89,7 @@ def run_training(
     check_logger(config.logger)
     start = starting_weights(config, folder, resume=resume)
     trainings = trainings_of(config, Origin(folder, raw))
-    training = _prepare(config, device, console, start)
+    training = _prepare(config, device, console, start, tell_bars=tell_bars)
     if resume:
         require_same_market(folder, training.stage, "resume")
     else:
@@ -142,7 +144,12 @@ def _tell(
 
 
 def _prepare(
-    config: TrainConfig, device: torch.device, console: Console, start: Start | None
+    config: TrainConfig,
+    device: torch.device,
+    console: Console,
+    start: Start | None,
+    *,
+    tell_bars: bool,
 ) -> Training:
     said = "reading bars and making features"
     console.print(f"{said}; where kernels are compiled first, that takes half a minute")
@@ -154,7 +161,8 @@ def _prepare(
             columns=read_columns(config),
         )
     check_rules(config, stage.dataset)
-    show_quality(stage.dataset, console)
+    if tell_bars:
+        show_quality(stage.dataset, console)
     stage = stage.to(device)
     team = build_system(config)
     if start is not None:

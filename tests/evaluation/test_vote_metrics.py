@@ -11,7 +11,7 @@ from grandmodel.decision.aggregation import ROLES, Aggregation
 from grandmodel.envs.config import EnvConfig
 from grandmodel.envs.voting import DIRECTION as SYNERGY
 from grandmodel.envs.voting import MOMENTUM, TYPES, VotedOrders
-from grandmodel.evaluation.judging.execution import rules_beside
+from grandmodel.evaluation.judging.execution import beside_names, rules_beside
 from grandmodel.evaluation.judging.judge import Judge, JudgeRule
 from grandmodel.evaluation.measures.vote_metrics import vote_figures
 from grandmodel.evaluation.measures.vote_outcomes import Cases, VoteOutcomes
@@ -167,11 +167,11 @@ def metrics():
     tape, team = voting_world()
     env, segments = EnvConfig(), halves(tape)
     judgement = judged(tape, team, JudgeRule(VOTES, 0.4), env, segments)
-    names = ("policy", "argmax", "literal")
+    names = ("policy", *beside_names(VOTES))
     return {
         "sharpe": 1.5,
         "trades": 7,
-        "beside": {"argmax": {"sharpe": 0.1, "trades": 90}, "literal": {"sharpe": 0.0}},
+        "beside": {names[1]: {"sharpe": 0.1, "trades": 90}, names[2]: {"sharpe": 0.0}},
         "execution": dict(zip(names, judgement.rules, strict=True)),
         "rules": {name: rule_counts(judgement, row) for row, name in enumerate(names)},
         "votes": VoteJudge(tape, env, team.roles, 6)(judgement, 0).figures,
@@ -181,9 +181,10 @@ def metrics():
 def test_thresholds_stand_side_by_side_with_what_they_refused(metrics):
     assert metrics["execution"] == {
         "policy": "votes@0.40",
-        "argmax": "votes@0.00",
-        "literal": "votes@0.65",
+        "votes@0.00": "votes@0.00",
+        "votes@0.65": "votes@0.65",
     }
+    assert beside_names("challenger") == ("argmax", "literal")
     for counts in metrics["rules"].values():
         assert sum(counts.values()) == 598  # every decision is settled by one rule
     refused = [metrics["rules"][name].get("voted_below_threshold", 0) for name in metrics["rules"]]

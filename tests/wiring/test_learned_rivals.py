@@ -35,6 +35,7 @@ def files_of(path):
 def test_rivals_are_trained_once_and_judged_beside_the_run(folder):
     before = files_of(folder / "run")
     said, first = evaluate(folder, "first")
+    assert said.count("instrument planted") == 1  # its rivals read the same bars
     assert files_of(folder / "run") == before
     (home,) = (folder / "outputs" / "learned").iterdir()
     assert {path.name for path in home.iterdir()} == set(LEARNED)

@@ -50,6 +50,14 @@ def rules_beside(execute: str) -> tuple[JudgeRule, JudgeRule]:
     return ARGMAX, LITERAL
 
 
+def beside_names(execute: str) -> tuple[str, str]:
+    """Return what those two are called in ``metrics.json``; rules that vote go by threshold."""
+    if execute == VOTES:
+        bare, text = rules_beside(execute)
+        return bare.label, text.label
+    return ARGMAX.execute, LITERAL.execute
+
+
 @dataclass(frozen=True)
 class RuleGroup:
     """Neighbouring environments that share an execution rule."""

@@ -108,7 +108,8 @@ def make_rivals(
     wanted = rival_settings(origin, config.paths, config.trainer)
     for k, (name, settings) in enumerate(wanted.items(), start=1):
         part = part_of(watch, k, 1 + len(wanted))
-        folder = trained_rival(home / name, name, settings, train, console, part)
+        quietly = partial(train, tell_bars=False)  # the run's own bars are theirs
+        folder = trained_rival(home / name, name, settings, quietly, console, part)
         found.append(_policy(name, settings, folder, origin))
     torch.set_num_threads(threads)  # trainings and compiled loops change it
     return tuple(found)
