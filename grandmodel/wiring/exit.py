@@ -164,8 +164,8 @@ def cannot_write(error: OSError) -> UserError:
     """Return the sentence about a file or folder that is missing or that the system refused."""
     if isinstance(error, FileNotFoundError):
         return UserError(
-            f"{error.filename} is missing and cannot be made here; restore it, or choose another "
-            "folder with hydra.run.dir= or paths.output="
+            f"{error.filename} is missing or cannot be written: {error.strerror}; restore it, or "
+            "choose another folder with hydra.run.dir= or paths.output="
         )
     return UserError(
         f"{error.filename} cannot be written: {error.strerror}; choose another folder with "

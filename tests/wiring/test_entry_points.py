@@ -16,7 +16,8 @@ from grandmodel.wiring.run_folder import RunFolder
 
 FILES = {
     "config.yaml", "overrides.txt", "run.json", "metrics.json", "equity.parquet", "trades.parquet",
-    "decisions.parquet", "report.html", "report.md", "train.log", "learning.csv", "quality.csv",
+    "decisions.parquet", "sessions.parquet", "report.html", "report.md", "train.log",
+    "learning.csv", "quality.csv",
 }  # fmt: skip
 SCALARS = (
     "sharpe", "total_return", "max_drawdown", "profit_factor", "win_rate", "trades", "turnover",
